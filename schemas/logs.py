@@ -1,0 +1,43 @@
+"""How log lines look: an event name and fields, one line each, on standard error. Ids always; text, numbers and secrets never."""
+
+from typing import Any
+
+import structlog
+
+from schemas.settings import LogFormat
+
+
+def log_config(log_format: LogFormat, level: str) -> dict[str, Any]:
+    """A `logging.config.dictConfig` dictionary. Only the roots of processes apply it."""
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    renderer: Any = structlog.processors.JSONRenderer() if log_format is LogFormat.JSON else structlog.dev.ConsoleRenderer(colors=False)
+    return {
+        "version": 1,
+        "disable_existing_loggers": False,
+        "formatters": {
+            "line": {
+                "()": structlog.stdlib.ProcessorFormatter,
+                "processors": [
+                    structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                    structlog.processors.format_exc_info,
+                    renderer,
+                ],
+                "foreign_pre_chain": shared,
+            },
+        },
+        "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "stream": "ext://sys.stderr"}},
+        "root": {"handlers": ["stderr"], "level": level.upper()},
+        "loggers": {
+            "uvicorn": {"level": "WARNING", "propagate": True, "handlers": []},
+            "uvicorn.error": {"level": "WARNING", "propagate": True, "handlers": []},
+            "uvicorn.access": {"level": "CRITICAL", "propagate": False, "handlers": []},
+            "rq": {"level": "WARNING", "propagate": True},
+            "rq.worker": {"level": "WARNING", "propagate": True},
+            "alembic": {"level": "WARNING", "propagate": True},
+        },
+    }
