@@ -39,5 +39,8 @@ def log_config(log_format: LogFormat, level: str) -> dict[str, Any]:
             "rq": {"level": "WARNING", "propagate": True},
             "rq.worker": {"level": "WARNING", "propagate": True},
             "alembic": {"level": "WARNING", "propagate": True},
+            # At INFO and DEBUG these two write the URLs that they call, and a private URI holds its token.
+            "httpx": {"level": "WARNING", "propagate": True},
+            "httpcore": {"level": "WARNING", "propagate": True},
         },
     }
