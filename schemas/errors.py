@@ -20,7 +20,8 @@ CrosslineError
 ├── SealError                   sealed bytes cannot be opened: an unknown key, or bytes that were changed
 ├── SchemaMismatch              the database's schema is not the one that this release needs
 └── UserError                   something that the person at the command line can mend; says what to do
-    └── SettingsError           all problems of the settings at once
+    ├── SettingsError           all problems of the settings at once
+    └── KeyMismatch             the keys at hand are not those of this database
 
 A class docstring is the default message; `code` is the class name in snake_case, and is what a response, a metric and a test name.
 No message ever holds message text, a phone number, a secret or an expected signature.
@@ -154,3 +155,7 @@ class SettingsError(UserError):
     def __init__(self, problems: Sequence[str]) -> None:
         self.problems = tuple(problems)
         super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+
+
+class KeyMismatch(UserError):
+    """The keys at hand are not those that this database was written with."""

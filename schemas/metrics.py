@@ -29,16 +29,26 @@ BATCH_BUCKETS: Final = (1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.
 
 ACCEPTED: Final = Metric("crossline_callbacks_accepted", MetricType.COUNTER, "New messages answered 200.", ("store",))
 DUPLICATES: Final = Metric("crossline_callbacks_duplicate", MetricType.COUNTER, "Callbacks answered 200 again without being stored again.")
-QUARANTINED: Final = Metric("crossline_callbacks_quarantined", MetricType.COUNTER, "Callbacks kept in quarantine at the door, by code.", ("code",))
+QUARANTINED: Final = Metric(
+    "crossline_callbacks_quarantined", MetricType.COUNTER, "Callbacks kept in quarantine at the door, by code.", ("code",)
+)
 REFUSED: Final = Metric("crossline_callbacks_refused", MetricType.COUNTER, "Callbacks not answered 200, by code.", ("code",))
-ACK_SECONDS: Final = Metric("crossline_ack_seconds", MetricType.HISTOGRAM, "From the request's head to its 200, in seconds.", (), LATENCY_BUCKETS_S)
+ACK_SECONDS: Final = Metric(
+    "crossline_ack_seconds", MetricType.HISTOGRAM, "From the request's head to its 200, in seconds.", (), LATENCY_BUCKETS_S
+)
 BATCH_SIZE: Final = Metric("crossline_batch_size", MetricType.HISTOGRAM, "Callbacks committed together.", (), BATCH_BUCKETS)
-COMMIT_FAILURES: Final = Metric("crossline_commit_failures", MetricType.COUNTER, "Batches that a store did not take, by store and code.", ("store", "code"))
+COMMIT_FAILURES: Final = Metric(
+    "crossline_commit_failures", MetricType.COUNTER, "Batches that a store did not take, by store and code.", ("store", "code")
+)
 STORE_PROVEN: Final = Metric("crossline_store_proven", MetricType.GAUGE, "1 while the store is reachable and proven durable.", ("store",))
 WAITING: Final = Metric("crossline_waiting_messages", MetricType.GAUGE, "Messages accepted and not yet in the transcript.", ("store",))
-OLDEST_SECONDS: Final = Metric("crossline_oldest_waiting_seconds", MetricType.GAUGE, "Age of the oldest message that waits, in seconds.", ("store",))
+OLDEST_SECONDS: Final = Metric(
+    "crossline_oldest_waiting_seconds", MetricType.GAUGE, "Age of the oldest message that waits, in seconds.", ("store",)
+)
 TRANSCRIBED: Final = Metric("crossline_messages_transcribed", MetricType.COUNTER, "Messages written to a transcript.")
-RECOGNISED_DUPLICATES: Final = Metric("crossline_worker_duplicates", MetricType.COUNTER, "Messages that a worker found in the transcript already.")
+RECOGNISED_DUPLICATES: Final = Metric(
+    "crossline_worker_duplicates", MetricType.COUNTER, "Messages that a worker found in the transcript already."
+)
 CONFLICTS: Final = Metric("crossline_conflicts", MetricType.COUNTER, "Messages whose id was taken by a message with other values.")
 POISONED: Final = Metric("crossline_poison_messages", MetricType.COUNTER, "Messages quarantined because they stopped a worker.")
 FINDINGS: Final = Metric("crossline_findings", MetricType.COUNTER, "Findings, by rule, mode and kind.", ("rule", "mode", "kind"))

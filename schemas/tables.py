@@ -121,7 +121,6 @@ quarantine = Table(
     "quarantine",
     metadata,
     Column("id", String(32), primary_key=True),
-    Column("digest", LargeBinary(16), nullable=False, unique=True),
     Column("reason", String(64), nullable=False, index=True),
     Column("state", String(16), nullable=False),
     Column("copies", Integer, nullable=False),

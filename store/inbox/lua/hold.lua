@@ -1,0 +1,22 @@
+-- Change leases that are still ours: renew them, or give them back.
+-- KEYS: due, claims
+-- ARGV: due in (ms), 'keep' | 'count' | 'forgive', then for each batch: id, token
+-- keep: the lease goes on. count: it is over and counts like one that ran out. forgive: it is over and was never taken.
+-- Returns how many were still ours.
+local due_in_ms, what, ours = tonumber(ARGV[1]), ARGV[2], 0
+local time = redis.call('TIME')
+local due_ms = time[1] * 1000 + math.floor(time[2] / 1000) + due_in_ms
+for at = 3, #ARGV, 2 do
+  local id = ARGV[at]
+  local claims, token = string.match(redis.call('HGET', KEYS[2], id) or '', '^(%d+):(.*)$')
+  if token == ARGV[at + 1] then
+    ours = ours + 1
+    redis.call('ZADD', KEYS[1], 'XX', due_ms, id)
+    if what == 'count' then
+      redis.call('HSET', KEYS[2], id, claims .. ':')
+    elseif what == 'forgive' then
+      redis.call('HSET', KEYS[2], id, (claims - 1) .. ':')
+    end
+  end
+end
+return ours

@@ -1,0 +1,32 @@
+"""Inserting many rows in one statement, in the two dialects that have `ON CONFLICT`."""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+from store.engine import Tx
+
+Row = Mapping[str, Any]
+
+
+def upsert_into(tx: Tx, table: Table) -> "postgresql.Insert | sqlite.Insert":
+    """An INSERT that can say what to do on conflict, for the dialect at hand."""
+    return sqlite.insert(table) if tx.dialect.name == "sqlite" else postgresql.insert(table)
+
+
+def insert_new(tx: Tx, table: Table, rows: Sequence[Row], *, key: str) -> set[Any]:
+    """Insert the rows whose key is not there yet; the keys that were inserted. Give rows sorted by key: then two writers never deadlock."""
+    if not rows:
+        return set()
+    statement = upsert_into(tx, table).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
+    return set(tx.execute(statement, rows).scalars())
+
+
+def in_pieces(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
+    """The values in lists of at most `size`."""
+    rest = iter(values)
+    while piece := list(islice(rest, size)):
+        yield piece
