@@ -103,9 +103,7 @@ class Sender:
             self._log.write(delivery)
         return delivery
 
-    async def send_copies(
-        self, body: bytes, *, copies: int, on_attempt: Callable[[Attempt], None] | None = None
-    ) -> tuple[Delivery, ...]:
+    async def send_copies(self, body: bytes, *, copies: int, on_attempt: Callable[[Attempt], None] | None = None) -> tuple[Delivery, ...]:
         """Deliver the same callback `copies` times at once, each with attempts of its own."""
         async with asyncio.TaskGroup() as group:
             tasks = [group.create_task(self.send(body, on_attempt=on_attempt)) for _ in range(copies)]
