@@ -2,14 +2,17 @@
 
 CrosslineError
 ├── Refused                     the sender's fault: 4xx, kept or counted, not retried by us
+│   ├── BadRequest              400  not HTTP; the connection is closed
 │   ├── MalformedCallback       422  kept in quarantine, names the field
 │   ├── SignatureMissing        401  kept in quarantine
 │   ├── SignatureWrong          401  kept in quarantine
+│   ├── NotAuthenticated        401  for pages that want a token
 │   ├── SourceNotAllowed        403
 │   ├── NotFound                404
 │   ├── MethodNotAllowed        405
 │   ├── BodyTimeout             408  the connection is closed
-│   └── BodyTooLarge            413  the connection is closed
+│   ├── BodyTooLarge            413  the connection is closed
+│   └── HeadTooLarge            431  the connection is closed
 ├── Unavailable                 our fault: 503 with Retry-After, nothing was acknowledged
 │   ├── NoStoreAccepts          503
 │   └── ShuttingDown            503
@@ -55,6 +58,10 @@ class Refused(CrosslineError):
     status = 400
 
 
+class BadRequest(Refused):
+    """The request is not HTTP that can be understood."""
+
+
 class MalformedCallback(Refused):
     """The callback could not be understood."""
 
@@ -73,6 +80,12 @@ class SignatureMissing(Refused):
 
 class SignatureWrong(Refused):
     """The callback's signature matches none of the configured keys."""
+
+    status = 401
+
+
+class NotAuthenticated(Refused):
+    """This is shown to those with the right token alone."""
 
     status = 401
 
@@ -105,6 +118,12 @@ class BodyTooLarge(Refused):
     """The body is larger than a callback may be."""
 
     status = 413
+
+
+class HeadTooLarge(Refused):
+    """The request's head is larger than any needs to be."""
+
+    status = 431
 
 
 class Unavailable(CrosslineError):
