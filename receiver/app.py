@@ -7,7 +7,6 @@ from typing import Any
 
 import structlog
 from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -85,7 +84,7 @@ class _Receiver:
 
         try:
             await self._pages(scope, receive, watched)
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  whatever a page does wrong, the door stays open
             log.error("page_failed", error=type(error).__name__)
             if not started and scope["type"] == "http":
                 await problem(Unavailable())(scope, receive, send)
@@ -97,7 +96,7 @@ class _Receiver:
                 self._door, self._pages = self._apps(running)
                 await send({"type": "lifespan.startup.complete"})
                 await receive()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  the server prints what we name, not a traceback with its texts
             reason = error.message if isinstance(error, CrosslineError) else type(error).__name__
             log.error("receiver_failed", error=reason)
             await send({"type": "lifespan.startup.failed", "message": reason})
@@ -106,13 +105,14 @@ class _Receiver:
 
 
 def _pages(metrics: DoorMetrics, readyz: Readyz, page: MetricsPage, routes: Sequence[BaseRoute]) -> Starlette:
-    async def http_error(request: Request, error: Any) -> Answer:
-        """Starlette's own refusals in our form; a path that is not there answers as a wrong token does."""
-        if error.status_code == MethodNotAllowed.status:
-            return refused(MethodNotAllowed(), allow=(error.headers or {}).get("Allow", "GET"))
+    async def not_found(_request: Request, _error: Any) -> Answer:
+        """A path that is not there answers as a wrong token does."""
         return refused(NotFound())
 
-    async def own_error(request: Request, error: Any) -> Answer:
+    async def not_allowed(_request: Request, error: Any) -> Answer:
+        return refused(MethodNotAllowed(), allow=error.headers["Allow"])
+
+    async def own_error(_request: Request, error: Any) -> Answer:
         return refused(error)
 
     def refused(error: CrosslineError, *, allow: str = "GET") -> Answer:
@@ -121,7 +121,7 @@ def _pages(metrics: DoorMetrics, readyz: Readyz, page: MetricsPage, routes: Sequ
 
     app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz.page), Route("/metrics", page.page), *routes],
-        exception_handlers={HTTPException: http_error, CrosslineError: own_error},  # type: ignore[dict-item]
+        exception_handlers={404: not_found, 405: not_allowed, CrosslineError: own_error},  # type: ignore[dict-item]
     )
     app.router.redirect_slashes = False
     return app

@@ -49,7 +49,7 @@ class Readiness:
 ReadinessProbe = Callable[[], Awaitable[Readiness]]
 
 
-async def healthz(request: Request) -> Response:
+async def healthz(_request: Request) -> Response:
     """The process is up and its loop runs."""
     return Response(b'{"status":"up"}', media_type=_JSON, headers=_NO_STORE)
 
@@ -65,7 +65,7 @@ class Readyz:
         self._latest = Readiness({})
         self._fresh_until_s = 0.0
 
-    async def page(self, request: Request) -> Response:
+    async def page(self, _request: Request) -> Response:
         """200 while any store accepts, 503 when none does; a body that says which."""
         readiness = await self.readiness()
         stores = {
@@ -87,6 +87,6 @@ class Readyz:
         try:
             async with asyncio.timeout(self._timeout_s):
                 return await self._probe()
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  not knowing is an answer too: not ready
             log.error("readiness_unknown", error=type(error).__name__)
             return Readiness({})

@@ -19,7 +19,7 @@ class DoorMetrics:
     """One process' counters. `multiprocess_dir`: where all processes of this server keep theirs; None for a single process."""
 
     def __init__(self, *, multiprocess_dir: str | None = None) -> None:
-        prometheus_client.disable_created_metrics()
+        prometheus_client.disable_created_metrics()  # type: ignore[no-untyped-call]
         self._multiprocess_dir = multiprocess_dir
         self._registry = CollectorRegistry()
         accepted = self._counter(ACCEPTED)

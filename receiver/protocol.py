@@ -1,4 +1,4 @@
-"""uvicorn's HTTP/1.1 protocol with limits on a request's head, which uvicorn has none for; loaded by `--http receiver.protocol:TimedProtocol`.
+"""uvicorn's HTTP/1.1 protocol with limits on a request's head, for which it has none; loaded by `--http receiver.protocol:TimedProtocol`.
 
 A connection that sends no whole head in time is closed: it may be idle from the start, slow, or still pouring the body of a request
 that has been answered. Between requests uvicorn's own keep-alive timeout holds.
@@ -7,7 +7,7 @@ that has been answered. Between requests uvicorn's own keep-alive timeout holds.
 import asyncio
 from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from receiver.problems import problem
 from schemas.errors import BadRequest, HeadTooLarge
@@ -40,7 +40,8 @@ class TimedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         """Bytes outside of a running request belong to a head, or to the body of a request that was answered without it: both are timed."""
         super().data_received(data)
-        if (self.cycle is None or self.cycle.response_complete) and not self.transport.is_closing():
+        cycle: RequestResponseCycle | None = self.cycle
+        if (cycle is None or cycle.response_complete) and not self.transport.is_closing():
             if self._head_timer is None:
                 self._start_head_timer()
             self._count_head(len(data))

@@ -55,12 +55,11 @@ class MetricsPage:
         self._token = None if token is None else token.encode()
 
     async def page(self, request: Request) -> Response:
-        """All metrics in Prometheus' text format. Raises NotAuthenticated; and NotFound where no token is set and the peer is not loopback."""
+        """All metrics in Prometheus' text format. Raises NotAuthenticated, or NotFound where no token is set; never for loopback."""
         self._check(request)
         try:
             scrape = await self._scrape()
-        except Exception as error:
-            # What this process counted is worth showing also, and above all, when the stores are away.
+        except Exception as error:  # noqa: BLE001  what this process counted is worth showing above all when the stores are away
             log.error("scrape_failed", error=type(error).__name__)
             scrape = Scrape()
         body = self._metrics.render([_Scraped(scrape)])
