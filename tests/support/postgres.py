@@ -66,8 +66,8 @@ class PostgresProcess(ServerProcess):
     @contextlib.contextmanager
     def client(self, database: str = "postgres") -> Iterator["psycopg.Connection[Any]"]:
         """A connection of its own for looking at a database, in autocommit, closed afterwards."""
-        address = {"host": str(self.directory), "port": self.port, "user": "postgres", "dbname": database}
-        with psycopg.connect(**address, autocommit=True, connect_timeout=5) as connection:
+        address = psycopg.conninfo.make_conninfo("", host=str(self.directory), port=self.port, user="postgres", dbname=database)
+        with psycopg.connect(address, autocommit=True, connect_timeout=5) as connection:
             yield connection
 
     def create_database(self, name: str, *, template: str = "template0") -> str:

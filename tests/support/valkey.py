@@ -60,7 +60,7 @@ class ValkeyProcess(ServerProcess):
     def empty(self) -> None:
         """Remove every key, and undo what a test configured. The server must be the one of this directory, never somebody's own."""
         with self.client() as client:
-            assert Path(client.config_get("dir")["dir"]).samefile(self.directory)
+            assert Path(str(client.config_get("dir")["dir"])).samefile(self.directory)
             for name, value in self._config.items():
                 client.config_set(name, value)
             client.config_set("maxmemory", self._config.get("maxmemory", "0"))
