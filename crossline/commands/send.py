@@ -2,14 +2,15 @@
 
 import asyncio
 import base64
-import binascii
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final, TextIO
 
 import click
 
+from crossline import datadir
+from crossline.context import data_dir_option
 from providers.sandbox.deliveries import Attempt, Delivery
 from providers.sandbox.sender import Credentials, Schedule, Sender
 from schemas.errors import UserError
@@ -30,14 +31,7 @@ _ADVICE: Final = {
 @click.command(short_help="Send one callback from a file.")
 @click.argument("file", type=click.File("rb"))
 @click.option("--url", help="The private URI. Without it, that of the `up` that runs on the data dir.")
-@click.option(
-    "--data-dir",
-    type=click.Path(path_type=Path, file_okay=False),
-    envvar="CROSSLINE_DATA_DIR",
-    default=Path(".crossline"),
-    show_default=True,
-    help="Where a running `up` keeps its private URI.",
-)
+@data_dir_option
 @click.option("--customer-id", help="Sign as this TeleSign customer; needs --api-key-file.")
 @click.option("--api-key-file", type=click.File("r"), help="A file that holds the API key to sign with, in base64.")
 @click.option("--copies", type=click.IntRange(1, 1000), default=1, show_default=True, help="Deliver it so many times at once.")
@@ -46,9 +40,9 @@ _ADVICE: Final = {
 def send(
     file: BinaryIO,
     url: str | None,
-    data_dir: Path,
+    data_dir: Path | None,
     customer_id: str | None,
-    api_key_file: Any,
+    api_key_file: TextIO | None,
     copies: int,
     fast: bool,
     as_json: bool,
@@ -57,22 +51,19 @@ def send(
 
     The bytes go out unchanged, in up to three attempts, and only an answer of exactly 200 counts. Exits with 1 when no attempt got one.
     """
-    try:
-        credentials = _credentials(customer_id, api_key_file.read() if api_key_file else None)
-        schedule = Schedule().scaled(_FAST) if fast else Schedule()
-        target = url or _private_uri(data_dir)
-        on_attempt = None if as_json else _show
-        deliveries = asyncio.run(_deliver(file.read(), target, credentials, schedule, copies, on_attempt))
-    except UserError as error:
-        raise click.ClickException(error.message) from None
-    acknowledged = all(delivery.acknowledged for delivery in deliveries)
+    credentials = _credentials(customer_id, api_key_file)
+    schedule = Schedule().scaled(_FAST) if fast else Schedule()
+    target = url or datadir.read_runtime(datadir.chosen(data_dir)).private_uri
+    on_attempt = None if as_json else _show
+    deliveries = asyncio.run(_deliver(file.read(), target, credentials, schedule, copies, on_attempt))
+    lost = [delivery for delivery in deliveries if not delivery.acknowledged]
     if as_json:
-        click.echo(json.dumps({"acknowledged": acknowledged, "deliveries": [delivery.to_dict() for delivery in deliveries]}))
-    if not acknowledged:
-        last = next(delivery.attempts[-1] for delivery in deliveries if not delivery.acknowledged)
-        raise click.ClickException(f"Not acknowledged. {advice(last)}")
-    if not as_json:
+        click.echo(json.dumps({"acknowledged": not lost, "deliveries": [delivery.to_dict() for delivery in deliveries]}))
+    elif not lost:
         click.echo(f"Acknowledged: {deliveries[0].mo_reference_id}" + (f" ({copies} copies)" if copies > 1 else ""))
+    if lost:
+        click.echo(f"Not acknowledged. {advice(lost[0].attempts[-1])}", err=True)
+        click.get_current_context().exit(1)
 
 
 def advice(attempt: Attempt) -> str:
@@ -110,19 +101,12 @@ def _show(attempt: Attempt) -> None:
     click.echo(f"{attempt.at:%H:%M:%S} UTC  {attempt.status or attempt.error}  {attempt.took_ms:.1f} ms", err=True)
 
 
-def _credentials(customer_id: str | None, api_key: str | None) -> Credentials | None:
-    if customer_id is None and api_key is None:
+def _credentials(customer_id: str | None, api_key_file: TextIO | None) -> Credentials | None:
+    if customer_id is None and api_key_file is None:
         return None
-    if customer_id is None or api_key is None:
+    if customer_id is None or api_key_file is None:
         raise UserError("To sign, give both --customer-id and --api-key-file.")
     try:
-        return Credentials(customer_id=customer_id, api_key=base64.b64decode(api_key.strip(), validate=True))
-    except binascii.Error:
+        return Credentials(customer_id=customer_id, api_key=base64.b64decode(api_key_file.read().strip(), validate=True))
+    except ValueError:
         raise UserError("The API key is not base64: copy it whole from TeleSign's portal.") from None
-
-
-def _private_uri(data_dir: Path) -> str:
-    # Imported only here: with --url the command needs no data dir, and starts faster without it.
-    from crossline.datadir import read_runtime
-
-    return read_runtime(data_dir).private_uri

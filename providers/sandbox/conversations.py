@@ -81,17 +81,15 @@ def _read(path: Path) -> Iterator[ScriptedConversation]:
     language = document.get("language")
     if not isinstance(language, str) or not language:
         raise ValueError("language is missing")
-    entries = document.get("conversation", [])
-    if not isinstance(entries, list):
-        raise ValueError("its conversations do not begin with [[conversation]]")
-    for entry in entries:
-        name = entry.get("name") if isinstance(entry, dict) else None
-        if not isinstance(name, str) or not name:
-            raise ValueError("a conversation has no name")
-        try:
-            yield _conversation(name, language, entry)
-        except ValueError as error:
-            raise ValueError(f"{name}: {error}") from None
+    for entry in document.get("conversation", ()):
+        match entry:
+            case {"name": str(name)} if name:
+                try:
+                    yield _conversation(name, language, entry)
+                except ValueError as error:
+                    raise ValueError(f"{name}: {error}") from None
+            case _:
+                raise ValueError("a conversation has no name, or does not begin with [[conversation]]")
 
 
 def _conversation(name: str, language: str, entry: dict[str, Any]) -> ScriptedConversation:
