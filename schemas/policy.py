@@ -31,8 +31,9 @@ class _Model(BaseModel):
 class Rule(_Model):
     """One rule: what it matches, what it excuses, how bad that is and what to do about it.
 
-    Exactly one of `detector`, `terms` and `patterns` says what it matches. `terms` are whole words or phrases, any case; `patterns`
-    are RE2 expressions. What `excuses` matches in the same place is no finding. `hits` and `misses` are the rule's own examples.
+    Exactly one of `detector`, `terms` and `patterns` says what it matches. `terms` are words or phrases, `patterns` RE2 expressions;
+    both match in any case, and only whole words of any script. What `excuses` (RE2 too) matches in the same place is no finding.
+    `hits` and `misses` are the rule's own examples, one message each.
     """
 
     id: RuleId
