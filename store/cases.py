@@ -100,13 +100,14 @@ def cases_of(tx: Tx, session_reference_id: str) -> list[Case]:
     ]
 
 
-def findings_of(tx: Tx, session_reference_id: str, key: DataKey) -> dict[str, list[Finding]]:
-    """The findings of a conversation, by `mo_reference_id`, in the order in which they were raised."""
-    rows = tx.execute(
-        select(findings)
-        .where(findings.c.session_reference_id == session_reference_id)
-        .order_by(findings.c.mo_reference_id, findings.c.ordinal)
-    )
+def findings_of(
+    tx: Tx, session_reference_id: str, key: DataKey, *, mo_reference_ids: Sequence[str] | None = None
+) -> dict[str, list[Finding]]:
+    """The findings of a conversation, or of some of its messages, by `mo_reference_id`, in the order in which they were raised."""
+    statement = select(findings).where(findings.c.session_reference_id == session_reference_id)
+    if mo_reference_ids is not None:
+        statement = statement.where(findings.c.mo_reference_id.in_(mo_reference_ids))
+    rows = tx.execute(statement.order_by(findings.c.mo_reference_id, findings.c.ordinal))
     found: dict[str, list[Finding]] = {}
     for row in rows:
         found.setdefault(row.mo_reference_id, []).append(_finding(row, key))

@@ -88,26 +88,39 @@ def around(tx: Tx, spans: Mapping[str, Span], keys: Mapping[str, DataKey]) -> di
     return found
 
 
-def read(tx: Tx, session_reference_id: str, key: DataKey, *, page: int = PAGE_MESSAGES) -> Iterator[MoMessage]:
-    """A whole transcript in submit order, read page by page along one index range."""
-    position = None
-    while True:
-        statement = (
-            select(messages)
-            .where(messages.c.session_reference_id == session_reference_id)
-            .order_by(messages.c.submitted_at, messages.c.mo_reference_id)
-            .limit(page)
+@dataclass(frozen=True, slots=True)
+class Position:
+    """Where in a transcript a message stands: what a page begins behind."""
+
+    submitted_at: datetime
+    mo_reference_id: str
+
+
+def page(tx: Tx, session_reference_id: str, key: DataKey, *, behind: Position | None = None, limit: int = PAGE_MESSAGES) -> list[MoMessage]:
+    """Messages of a transcript in submit order, from the one behind a position on; fewer than `limit` where it ends."""
+    statement = (
+        select(messages)
+        .where(messages.c.session_reference_id == session_reference_id)
+        .order_by(messages.c.submitted_at, messages.c.mo_reference_id)
+        .limit(limit)
+    )
+    if behind is not None:
+        statement = statement.where(
+            tuple_(messages.c.submitted_at, messages.c.mo_reference_id)
+            > tuple_(literal(behind.submitted_at, UTCDateTime), literal(behind.mo_reference_id))
         )
-        if position is not None:
-            statement = statement.where(
-                tuple_(messages.c.submitted_at, messages.c.mo_reference_id)
-                > tuple_(literal(position[0], UTCDateTime), literal(position[1]))
-            )
-        rows = tx.execute(statement).all()
-        yield from (_message(row, key) for row in rows)
-        if len(rows) < page:
+    return [_message(row, key) for row in tx.execute(statement)]
+
+
+def read(tx: Tx, session_reference_id: str, key: DataKey, *, page_messages: int = PAGE_MESSAGES) -> Iterator[MoMessage]:
+    """A whole transcript in submit order, read page by page along one index range."""
+    behind = None
+    while True:
+        found = page(tx, session_reference_id, key, behind=behind, limit=page_messages)
+        yield from found
+        if len(found) < page_messages:
             return
-        position = (rows[-1].submitted_at, rows[-1].mo_reference_id)
+        behind = Position(found[-1].submitted_at, found[-1].mo_reference_id)
 
 
 def sessions_of(tx: Tx, phone_index: bytes) -> list[str]:

@@ -110,6 +110,11 @@ def key_id(key: bytes) -> bytes:
     return _hkdf(key, b"", "key id", KEY_ID_BYTES)
 
 
+def index_key_id(key: bytes) -> bytes:
+    """The public name of the index key: 4 bytes that say nothing of it, and never those of an encryption key."""
+    return _hkdf(key, b"", "index key id", KEY_ID_BYTES)
+
+
 def _hkdf(key: bytes, salt: bytes, purpose: str, length_bytes: int) -> bytes:
     return HKDF(algorithm=SHA256(), length=length_bytes, salt=salt or None, info=b"crossline " + purpose.encode()).derive(key)
 
