@@ -110,7 +110,8 @@ def _pages(metrics: DoorMetrics, readyz: Readyz, page: MetricsPage, routes: Sequ
         return refused(NotFound())
 
     async def not_allowed(_request: Request, error: Any) -> Answer:
-        return refused(MethodNotAllowed(), allow=error.headers["Allow"])
+        allow = error.headers["Allow"]
+        return refused(MethodNotAllowed(f"Only {allow} is answered here."), allow=allow)
 
     async def own_error(_request: Request, error: Any) -> Answer:
         return refused(error)

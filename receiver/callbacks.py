@@ -13,7 +13,7 @@ from typing import Final, Protocol
 import structlog
 from starlette.types import Receive, Scope, Send
 
-from receiver.bodies import TIMEOUT_S, BodyRefused, ClientGone, read_body
+from receiver.bodies import TIMEOUT_S, BodyReader, BodyRefused, ClientGone
 from receiver.metrics import DoorMetrics
 from receiver.networks import client_address, is_allowed
 from receiver.problems import Answer, problem
@@ -78,7 +78,7 @@ class CallbackEndpoint:
         self._intake = intake
         self._digests = digests
         self._metrics = metrics
-        self._body_timeout_s = body_timeout_s
+        self._bodies = BodyReader(timeout_s=body_timeout_s)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -108,7 +108,7 @@ class CallbackEndpoint:
         if self._networks and not self._is_allowed(scope, head):
             return await self._refuse_source(receive, head)
         try:
-            body = await read_body(receive, content_length=head.content_length, timeout_s=self._body_timeout_s)
+            body = await self._bodies.read(receive, content_length=head.content_length)
         except BodyRefused as refusal:
             return self._refuse_unkept(refusal.why, refusal.read, closes=True)
         return await self._take(body, head.authorizations, began_s)
@@ -138,12 +138,12 @@ class CallbackEndpoint:
         item = BatchItem(ItemKind.QUARANTINE, received_at_ms, body, error.code)
         await self._intake.accept(item, self._digests.quarantine_mark(error.code, body))
         self._metrics.quarantined(error.code)
-        log.warning("callback_quarantined", code=error.code, digest=self._digests.of_body(body))
+        log.warning("callback_quarantined", code=error.code, field=getattr(error, "field", None), digest=self._digests.of_body(body))
         return self._refuse(error)
 
     async def _refuse_source(self, receive: Receive, head: _Head) -> Answer:
         try:
-            body = await read_body(receive, content_length=head.content_length, timeout_s=self._body_timeout_s)
+            body = await self._bodies.read(receive, content_length=head.content_length)
         except BodyRefused as refusal:
             return self._refuse_unkept(SourceNotAllowed(), refusal.read, closes=True)
         return self._refuse_unkept(SourceNotAllowed(), body, closes=False)

@@ -12,15 +12,22 @@ import orjson
 from starlette.types import Receive, Scope, Send
 
 from receiver.bodies import drain
-from schemas.errors import CrosslineError, MalformedCallback
+from schemas.errors import (
+    CrosslineError,
+    MalformedCallback,
+    MethodNotAllowed,
+    NotAuthenticated,
+    SignatureMissing,
+    SignatureWrong,
+    Unavailable,
+)
 
 RETRY_AFTER_S: Final = 5
 _CONTENT_TYPE: Final = b"application/problem+json"
 _CLOSE: Final = (b"connection", b"close")
-_BY_STATUS: Final[dict[int, tuple[tuple[bytes, bytes], ...]]] = {
-    401: ((b"www-authenticate", b"TSA"),),
-    503: ((b"retry-after", b"%d" % RETRY_AFTER_S),),
-}
+_RETRY_AFTER: Final = (b"retry-after", b"%d" % RETRY_AFTER_S)
+_SIGN: Final = (b"www-authenticate", b"TSA")
+_SHOW_TOKEN: Final = (b"www-authenticate", b"Bearer")
 
 
 class Answer:
@@ -63,9 +70,16 @@ def problem(error: CrosslineError, *, closes: bool = False, allow: str = "POST")
     }
     if isinstance(error, MalformedCallback) and error.field is not None:
         document["field"] = error.field
-    headers = [(b"content-type", _CONTENT_TYPE), (b"cache-control", b"no-store"), *_BY_STATUS.get(error.status, ())]
-    if error.status == HTTPStatus.METHOD_NOT_ALLOWED:
-        headers.append((b"allow", allow.encode("ascii")))
+    headers = [(b"content-type", _CONTENT_TYPE), (b"cache-control", b"no-store")]
+    match error:
+        case MethodNotAllowed():
+            headers.append((b"allow", allow.encode("ascii")))
+        case NotAuthenticated():
+            headers.append(_SHOW_TOKEN)
+        case SignatureMissing() | SignatureWrong():
+            headers.append(_SIGN)
+        case Unavailable():
+            headers.append(_RETRY_AFTER)
     return Answer(error.status, headers, orjson.dumps(document), closes=closes)
 
 
