@@ -5,11 +5,12 @@ decides. RESP2 and no `CLIENT SETINFO`: a new connection costs as few round trip
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import redis
 import redis.asyncio
+from redis.asyncio.retry import Retry as AsyncRetry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, OutOfMemoryError, RedisError, ResponseError
 from redis.retry import Retry
@@ -33,13 +34,19 @@ def open_redis(url: str, *, tls_verify: bool = True, call_within_s: float = CALL
     return redis.Redis(connection_pool=pool)
 
 
-def open_async_redis(url: str, *, tls_verify: bool = True, call_within_s: float) -> "redis.asyncio.Redis":
-    """A client for one event loop, with one connection."""
+def open_async_redis(url: str, *, tls_verify: bool = True, call_within_s: float, connected: Callable[[], None]) -> "redis.asyncio.Redis":
+    """A client for one event loop, with one connection. `connected` is called whenever that connection is made anew."""
+
+    async def connect(connection: redis.asyncio.Connection) -> None:
+        await connection.on_connect()
+        connected()
+
     pool = redis.asyncio.BlockingConnectionPool.from_url(
         url,
         max_connections=1,
         timeout=CONNECT_WITHIN_S,
-        retry=redis.asyncio.retry.Retry(NoBackoff(), 0),
+        retry=AsyncRetry(NoBackoff(), 0),
+        redis_connect_func=connect,
         **_options(url, tls_verify=tls_verify, call_within_s=call_within_s),
     )
     return redis.asyncio.Redis(connection_pool=pool)

@@ -80,6 +80,8 @@ class Inbox(Protocol):
     """Where accepted batches lie until they are in the transcript. Every method raises StoreError when the store fails."""
 
     name: StoreName
+    renewable: bool
+    """Whether a lease can be renewed from another thread while the work goes on."""
 
     def claim(self, *, items: int = CLAIM_ITEMS) -> list[ClaimedBatch]:
         """Lease all that is due, oldest first, up to `items` items (at least one batch). Atomic."""

@@ -20,6 +20,7 @@ class DatabaseInbox:
     """Both sides: takes batches, and implements `Inbox`. Leases run on the machines' clocks, which `doctor` compares."""
 
     name = StoreName.DATABASE
+    renewable = False
 
     def __init__(self, database: Database, *, lease_ms: int = LEASE_MS, accept_within_s: float = 2.0) -> None:
         self._database = database

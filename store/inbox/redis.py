@@ -5,21 +5,24 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import redis
-import redis.asyncio
 
 from schemas import keys
 from schemas.errors import StoreFull, StoreUnreachable
+from store.durability import Proof, async_redis_facts, prove_redis
 from store.inbox.batches import CLAIM_ITEMS, Alone, Backlog, ClaimedBatch, SealedBatch, Seen, StoreName
 from store.inbox.scripts import script
-from store.redis_client import redis_errors
+from store.redis_client import open_async_redis, redis_errors
 
 LEASE_MS: Final = 20_000
+ACCEPT_WITHIN_S: Final = 0.3
+"""Longest that the acknowledgement waits for Redis before the other store is asked."""
 
 
 class RedisInbox:
     """The worker's side: implements `Inbox`."""
 
     name = StoreName.REDIS
+    renewable = True
 
     def __init__(self, client: "redis.Redis", *, lease_ms: int = LEASE_MS) -> None:
         self._client = client
@@ -94,14 +97,27 @@ class RedisInbox:
 
 
 class RedisDoor:
-    """The receiver's side: takes batches, on one connection of an event loop."""
+    """The receiver's side: takes batches, on one connection of an event loop.
+
+    What was proven holds for the server behind that connection. After a reconnection a batch is not vouched for until `prove` was
+    asked again: the server may have come back with other settings.
+    """
 
     name = StoreName.REDIS
 
-    def __init__(self, client: "redis.asyncio.Redis", *, max_pending: int, dedupe_ttl_s: int) -> None:
-        self._client = client
-        self._accept = client.register_script(script("accept"))
+    def __init__(self, url: str, *, tls_verify: bool, vouched: bool, max_pending: int, dedupe_ttl_s: int) -> None:
+        self._connections_made = 0
+        self._proven_with = 0
+        self._vouched = vouched
+        self._client = open_async_redis(url, tls_verify=tls_verify, call_within_s=ACCEPT_WITHIN_S, connected=self._connected)
+        self._accept = self._client.register_script(script("accept"))
         self._limits = (max_pending, dedupe_ttl_s, keys.SEEN_PREFIX)
+
+    async def prove(self) -> Proof:
+        """Whether the server is durable. Raises StoreError."""
+        info, appendfsync = await async_redis_facts(self._client)
+        self._proven_with = self._connections_made
+        return prove_redis(info, appendfsync, vouched=self._vouched)
 
     async def accept(self, batch: SealedBatch) -> tuple[Seen, ...]:
         """Store a batch and mark its new items; what the marks said, one an item. One round trip, atomic.
@@ -114,6 +130,8 @@ class RedisDoor:
                 keys=[keys.INBOX_BATCHES, keys.INBOX_DUE, keys.INBOX_ACCEPTED, keys.INBOX_MESSAGES],
                 args=[batch.id, batch.sealed, *self._limits, *marks],
             )
+        if self._proven_with != self._connections_made:
+            raise StoreUnreachable("Redis was reconnected, and has to be proven again.")
         if letters == b"full":
             raise StoreFull("As many messages wait in Redis as CROSSLINE_MAX_PENDING allows.")
         return tuple(Seen(letter) for letter in letters.decode())
@@ -121,6 +139,9 @@ class RedisDoor:
     async def close(self) -> None:
         """Close the connection."""
         await self._client.aclose()
+
+    def _connected(self) -> None:
+        self._connections_made += 1
 
 
 def _alone(mark: bytes) -> Alone | None:

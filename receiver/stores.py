@@ -1,0 +1,121 @@
+"""Chooses the store that takes a batch: the proven one that the settings prefer, the other when that fails.
+
+A store is used only while it is proven durable. The proof is made at start, again every `PROVE_EVERY_S`, and after every failure or
+reconnection before the store is used again, so that a server that came back with other settings is noticed.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+import structlog
+
+from receiver.breaker import Breaker
+from schemas.clock import monotonic_s
+from schemas.errors import NoStoreAccepts, StoreError, StoreFull
+from schemas.settings import AckStore
+from store.durability import Proof
+from store.inbox.batches import SealedBatch, Seen, StoreName
+
+log = structlog.get_logger(__name__)
+
+PROVE_EVERY_S: Final = 30.0
+LOOK_EVERY_S: Final = 0.1
+PROOF_WITHIN_S: Final = 3.0
+
+Accept = Callable[[SealedBatch], Awaitable[tuple[Seen, ...]]]
+Prove = Callable[[], Awaitable[Proof]]
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A store that can take batches. `accept` and `prove` raise StoreError."""
+
+    name: StoreName
+    accept: Accept
+    prove: Prove
+    breaker: Breaker = field(default_factory=Breaker)
+    proof: Proof = field(default_factory=lambda: Proof(proven=False, reasons=("not looked at yet",)))
+    prove_again_at_s: float = 0.0
+
+    @property
+    def accepts(self) -> bool:
+        """Whether the next batch would be sent here."""
+        return self.proof.proven and self.breaker.lets_through
+
+
+class Stores:
+    """The candidates in the order of preference."""
+
+    def __init__(self, candidates: list[Candidate], *, failed: Callable[[StoreName, str], None]) -> None:
+        self.candidates = candidates
+        self._failed = failed
+
+    @contextlib.asynccontextmanager
+    async def running(self) -> AsyncIterator[None]:
+        """Prove every store once, then watch them until the block ends."""
+        await asyncio.gather(*(self._prove(candidate) for candidate in self.candidates))
+        watch = asyncio.create_task(self._watch())
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await watch
+
+    async def accept(self, batch: SealedBatch) -> tuple[StoreName, tuple[Seen, ...]]:
+        """Store a batch durably: which store took it, and what its duplicate marks said. Raises NoStoreAccepts."""
+        for candidate in self.candidates:
+            if not candidate.accepts:
+                continue
+            try:
+                seen = await candidate.accept(batch)
+            except StoreError as error:
+                self._note_failure(candidate, error)
+            else:
+                candidate.breaker.succeeded()
+                return candidate.name, seen
+        raise NoStoreAccepts
+
+    def _note_failure(self, candidate: Candidate, error: StoreError) -> None:
+        self._failed(candidate.name, error.code)
+        log.warning("batch_not_stored", store=candidate.name.value, code=error.code, reason=error.message)
+        if not isinstance(error, StoreFull):
+            candidate.breaker.failed(monotonic_s())
+
+    async def _watch(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_EVERY_S)
+            now_s = monotonic_s()
+            due = [one for one in self.candidates if one.breaker.may_probe(now_s) or now_s >= one.prove_again_at_s]
+            await asyncio.gather(*(self._prove(candidate) for candidate in due))
+
+    async def _prove(self, candidate: Candidate) -> None:
+        try:
+            async with asyncio.timeout(PROOF_WITHIN_S):
+                proof = await candidate.prove()
+        except (StoreError, TimeoutError) as error:
+            reason = error.message if isinstance(error, StoreError) else "no answer in time"
+            proof = Proof(proven=False, reasons=(reason,))
+        now_s = monotonic_s()
+        if proof != candidate.proof:
+            log.info("store_proof", store=candidate.name.value, proven=proof.proven, reasons=proof.reasons)
+        candidate.proof = proof
+        candidate.prove_again_at_s = now_s + PROVE_EVERY_S
+        if proof.proven:
+            candidate.breaker.proven()
+        else:
+            candidate.breaker.failed(now_s)
+
+
+def preferred(ack: AckStore) -> tuple[StoreName, ...]:
+    """The stores that may acknowledge, in order of preference."""
+    match ack:
+        case AckStore.AUTO:
+            return (StoreName.REDIS, StoreName.DATABASE)
+        case AckStore.REDIS:
+            return (StoreName.REDIS,)
+        case AckStore.DATABASE:
+            return (StoreName.DATABASE,)

@@ -1,0 +1,133 @@
+"""Drains an inbox: claim, transcribe, done. Here it is decided what a failure means.
+
+A store that fails gives the lease back uncounted: the message is not to blame. Anything else counts: a lease that ran out because its
+worker died, or an exception that the message may have caused. A batch that failed twice is run item by item, each noted before it is
+begun; an item that was begun twice and never ended is poison and goes to quarantine, and its batch-mates go on.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final
+
+import structlog
+
+from schemas.batches import BatchItem, ItemKind
+from schemas.clock import from_ms, monotonic_s, utcnow
+from schemas.errors import SealError, StoreError
+from store import quarantine
+from store.engine import Database
+from store.inbox.batches import ClaimedBatch, Inbox
+from store.inbox.sealed import UnknownFormat, open_batch
+from workers.leases import renewed
+from workers.results import Results
+from workers.transcribe import Tools, transcribe
+
+log = structlog.get_logger(__name__)
+
+FAILURES_BEFORE_ALONE: Final = 2
+BEGINNINGS_BEFORE_POISON: Final = 2
+STORE_REST_MS: Final = 1_000
+FAILURE_REST_MS: Final = 500
+UNREADABLE_REST_MS: Final = 5_000
+DRAIN_FOR_S: Final = 10.0
+
+
+class Drain:
+    """Works through inboxes with one connection to the database. `publish` is called after each commit."""
+
+    def __init__(self, database: Database, tools: Tools, *, publish: Callable[[Results], None]) -> None:
+        self._database = database
+        self._tools = tools
+        self._publish = publish
+
+    def run(self, inboxes: Iterable[Inbox], *, stop: Callable[[], bool], for_s: float = DRAIN_FOR_S) -> bool:
+        """Work until nothing is due, the time is over or `stop` says so; whether nothing is due any more as far as is known."""
+        ends_at_s = monotonic_s() + for_s
+        return all([self._drain(inbox, stop, ends_at_s) for inbox in inboxes])
+
+    def _drain(self, inbox: Inbox, stop: Callable[[], bool], ends_at_s: float) -> bool:
+        while not stop() and monotonic_s() < ends_at_s:
+            try:
+                claimed = inbox.claim()
+                if not claimed:
+                    return True
+                with renewed(inbox, claimed):
+                    self._work(inbox, claimed)
+            except StoreError as error:
+                log.warning("drain_paused", store=inbox.name.value, code=error.code, reason=error.message)
+                return True
+        return False
+
+    def _work(self, inbox: Inbox, claimed: Sequence[ClaimedBatch]) -> None:
+        readable = [(batch, items) for batch in claimed if (items := self._open(inbox, batch)) is not None]
+        self._together(inbox, [(batch, items) for batch, items in readable if batch.expired < FAILURES_BEFORE_ALONE])
+        for batch, items in readable:
+            if batch.expired >= FAILURES_BEFORE_ALONE:
+                self._one_by_one(inbox, batch, items)
+
+    def _open(self, inbox: Inbox, batch: ClaimedBatch) -> list[BatchItem] | None:
+        try:
+            return open_batch(batch.id, batch.sealed, self._tools.keyring)
+        except UnknownFormat:
+            log.info("batch_of_another_release", batch=batch.id)
+        except SealError as error:
+            log.error("batch_does_not_open", batch=batch.id, reason=error.message)
+        inbox.release([batch], delay_ms=UNREADABLE_REST_MS, counted=False)
+        return None
+
+    def _together(self, inbox: Inbox, readable: Sequence[tuple[ClaimedBatch, list[BatchItem]]]) -> None:
+        if not readable:
+            return
+        batches = [batch for batch, _ in readable]
+        with _Failures(inbox, batches):
+            self._transcribe([item for _, items in readable for item in items])
+            inbox.done(batches)
+
+    def _one_by_one(self, inbox: Inbox, batch: ClaimedBatch, items: Sequence[BatchItem]) -> None:
+        log.warning("batch_run_alone", batch=batch.id, failures=batch.expired)
+        with _Failures(inbox, [batch]):
+            for at, item in enumerate(items):
+                if batch.alone is not None and batch.alone.item == at and batch.alone.begun >= BEGINNINGS_BEFORE_POISON:
+                    self._quarantine(item)
+                elif not self._is_poison(item):
+                    inbox.begin_alone(batch, at)
+                    self._transcribe([item])
+            inbox.done([batch])
+
+    def _transcribe(self, items: Sequence[BatchItem]) -> None:
+        with self._database.begin() as tx:
+            results = transcribe(tx, items, self._tools, now=utcnow())
+        self._publish(results)
+
+    def _quarantine(self, item: BatchItem) -> None:
+        poison = quarantine.Received(quarantine.POISON, item.body, from_ms(item.received_at_ms))
+        with self._database.begin() as tx:
+            quarantine.keep(tx, [poison], self._tools.keyring, self._tools.digests)
+        log.error("poison_quarantined", entry=self._tools.digests.of_quarantined(poison.reason, poison.body).hex())
+        self._publish(Results(poisoned=1))
+
+    def _is_poison(self, item: BatchItem) -> bool:
+        if item.kind is not ItemKind.MESSAGE:
+            return False
+        with self._database.read() as tx:
+            return quarantine.is_waiting(tx, quarantine.POISON, item.body, self._tools.digests)
+
+
+class _Failures:
+    """Gives leases back when the block fails. Only `Exception` is taken for a failure of the work; a signal or time-out passes."""
+
+    def __init__(self, inbox: Inbox, batches: Sequence[ClaimedBatch]) -> None:
+        self._inbox = inbox
+        self._batches = batches
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
+        if isinstance(error, StoreError):
+            self._inbox.release(self._batches, delay_ms=STORE_REST_MS, counted=False)
+            return False
+        if isinstance(error, Exception):
+            log.error("batch_failed", batches=len(self._batches), error=type(error).__name__)
+            self._inbox.release(self._batches, delay_ms=FAILURE_REST_MS, counted=True)
+            return True
+        return False

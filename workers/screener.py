@@ -1,0 +1,63 @@
+"""A screener: an RQ worker that runs its jobs in its own process, without a fork a job."""
+
+from typing import Any, Final
+
+import structlog
+from rq import Queue, SimpleWorker
+from rq.serializers import JSONSerializer
+from rq.timeouts import UnixSignalDeathPenalty
+
+from schemas import keys
+from schemas.settings import Settings
+from store.redis_client import open_redis
+from workers.context import WorkerContext, install
+from workers.ready import wait_until_ready
+
+log = structlog.get_logger(__name__)
+
+WORKER_TTL_S: Final = 25
+"""RQ blocks for 15 s less than this when idle, and looks after itself only between two blocks."""
+MAINTENANCE_EVERY_S: Final = 30
+
+
+class OutOfTime(BaseException):
+    """A job ran longer than it may. No `Exception`, so that nothing that catches those can swallow it."""
+
+
+class JobDeadline(UnixSignalDeathPenalty):
+    """RQ's alarm, with our exception."""
+
+    def handle_death_penalty(self, signum: int, frame: Any) -> None:
+        """Called by the alarm, in the main thread."""
+        raise OutOfTime
+
+
+class Screener(SimpleWorker):
+    """RQ's worker with our deadline."""
+
+    death_penalty_class = JobDeadline
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a signal asked the worker to end."""
+        return bool(self._stop_requested)
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT. Returns too when Redis goes away: the supervisor starts it again."""
+    context = WorkerContext.of(settings)
+    wait_until_ready(context)
+    # Two connections: the worker's own, and the one on which RQ listens for commands.
+    client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify, connections=2)
+    screener = Screener(
+        [Queue(keys.SCREEN_QUEUE, connection=client, serializer=JSONSerializer)],
+        connection=client,
+        serializer=JSONSerializer,
+        worker_ttl=WORKER_TTL_S,
+        maintenance_interval=MAINTENANCE_EVERY_S,
+        log_job_description=False,
+    )
+    install(context, stop=lambda: screener.is_stopping)
+    log.info("screener_started", worker=screener.name)
+    screener.work(logging_level="WARNING")
+    log.info("screener_stopped", worker=screener.name)
