@@ -103,8 +103,8 @@ class Intake:
                 gathering.outcome.set_result(await self._commit(gathering))
             except Unavailable as error:
                 self._refuse(gathering, error)
-            except Exception as error:
-                log.error("commit_failed", error=type(error).__name__, exc_info=False)
+            except Exception as error:  # noqa: BLE001  whatever it is, the callers must be told, and the next batch go on
+                log.error("commit_failed", error=type(error).__name__)
                 self._refuse(gathering, NoStoreAccepts())
         self._committing = None
 

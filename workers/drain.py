@@ -42,7 +42,8 @@ class Drain:
     def run(self, inboxes: Iterable[Inbox], *, stop: Callable[[], bool], for_s: float = DRAIN_FOR_S) -> bool:
         """Work until nothing is due, the time is over or `stop` says so; whether nothing is due any more as far as is known."""
         ends_at_s = monotonic_s() + for_s
-        return all([self._drain(inbox, stop, ends_at_s) for inbox in inboxes])
+        drained = [self._drain(inbox, stop, ends_at_s) for inbox in inboxes]
+        return all(drained)
 
     def _drain(self, inbox: Inbox, stop: Callable[[], bool], ends_at_s: float) -> bool:
         while not stop() and monotonic_s() < ends_at_s:

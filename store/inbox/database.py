@@ -54,7 +54,7 @@ class DatabaseInbox:
                 .limit(items)
                 .with_for_update(skip_locked=True)
             ).all()
-            claimed = []
+            claimed: list[ClaimedBatch] = []
             for row in rows:
                 if claimed and taken + row.item_count > items:
                     break
