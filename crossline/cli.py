@@ -94,7 +94,7 @@ class Commands(click.Group):
         except Exception as error:
             if os.environ.get("LOG_LEVEL", "").lower() == "debug" or _is_closed_pipe(error):
                 raise
-            raise Failure(error) from None
+            raise (Mendable if isinstance(error, UserError) else Failure)(error) from None
 
 
 class Failure(click.ClickException):
@@ -102,11 +102,16 @@ class Failure(click.ClickException):
 
     def __init__(self, error: Exception) -> None:
         super().__init__(_words(error))
-        self.exit_code = 2 if isinstance(error, UserError) else 1
 
     def show(self, file: Any = None) -> None:
         """On standard error, as it is."""
         click.echo(self.message, file=file, err=True)
+
+
+class Mendable(Failure):
+    """An error that the person who reads it can mend."""
+
+    exit_code = 2
 
 
 def _entries() -> Iterator[Entry]:
@@ -130,7 +135,7 @@ def _words(error: Exception) -> str:
 @click.command(
     cls=Commands,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="`crossline COMMAND --help` says more of each. Beside a running `crossline up`, every command finds its stores and keys by itself.",
+    epilog="`crossline COMMAND --help` says more. Beside a running `crossline up`, every command finds its stores and keys by itself.",
 )
 @click.version_option(package_name="crossline", message="crossline %(version)s")
 def main() -> None:

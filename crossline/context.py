@@ -29,5 +29,8 @@ def load_settings(data_dir: Path | None = None) -> Settings:
         if directory.exists():
             raise
         raise SettingsError(
-            [*error.problems, f"and there is no data dir {directory}: run `crossline up` there, name one with --data-dir, or set the variables"]
+            [
+                *error.problems,
+                f"and {directory} does not exist: run `crossline up`, name its data dir with --data-dir, or set the variables",
+            ]
         ) from None

@@ -102,7 +102,7 @@ def read_runtime(data_dir: Path) -> Runtime:
     found = _read(data_dir / _RUNTIME)
     if found is None:
         raise UserError(
-            f"No `crossline up` has run in {data_dir}.\nStart one there, or name the data dir of yours with --data-dir or CROSSLINE_DATA_DIR."
+            f"No `crossline up` has run in {data_dir}.\nStart one there, or name the right data dir with --data-dir or CROSSLINE_DATA_DIR."
         )
     try:
         return Runtime(**found)
@@ -111,15 +111,27 @@ def read_runtime(data_dir: Path) -> Runtime:
 
 
 def environment(data_dir: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
-    """The environment, completed from the data dir: what the environment sets, directly or as `NAME_FILE`, always wins."""
-    merged = dict(os.environ if environ is None else environ)
-    kept = dict(_read(data_dir / _SECRETS) or {})
+    """The environment, completed with the data dir's secrets and the stores of its latest `up`. What the environment sets always wins."""
+    merged = with_secrets(data_dir, environ)
     if runtime := _read(data_dir / _RUNTIME):
-        kept |= {"REDIS_URL": runtime.get("redis_url", ""), "DATABASE_URL": runtime.get("database_url", "")}
-    for name, value in kept.items():
-        if not merged.get(name, "").strip() and not merged.get(f"{name}_FILE"):
-            merged[name] = value
+        _complete(merged, {"REDIS_URL": runtime.get("redis_url", ""), "DATABASE_URL": runtime.get("database_url", "")})
     return merged
+
+
+def with_secrets(data_dir: Path, environ: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment, completed with the data dir's secrets alone."""
+    merged = dict(os.environ if environ is None else environ)
+    _complete(merged, _read(data_dir / _SECRETS) or {})
+    return merged
+
+
+def is_set(name: str, environ: Mapping[str, str]) -> bool:
+    """Whether a variable is set, directly or as `NAME_FILE`."""
+    return bool(environ.get(name, "").strip() or environ.get(f"{name}_FILE"))
+
+
+def _complete(environ: dict[str, str], kept: Mapping[str, str]) -> None:
+    environ |= {name: value for name, value in kept.items() if not is_set(name, environ)}
 
 
 def _private(path: str, flags: int) -> int:

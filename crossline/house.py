@@ -1,0 +1,110 @@
+"""What `crossline up` starts, in which order, and when it is ready."""
+
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+import click
+
+from crossline import datadir
+from crossline.address import in_url, is_ready, loopback
+from crossline.embedded import Valkey, wait_until_ready
+from crossline.processes import Family, Fork, spawn
+from crossline.stopping import StopRequest
+from schemas.clock import monotonic_s
+from schemas.errors import CrosslineError, UserError
+from schemas.settings import Settings
+
+READY_WITHIN_S: Final = 60.0
+_READY_POLL_S: Final = 0.02
+_HOPELESS: Final = 3
+"""A process that ended so often before anything was ready will not start."""
+_STOP_ORDER: Final = ("demo", "web", "worker", "migrate", "valkey")
+"""First what takes messages in, last what keeps them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class House:
+    """Everything under one `up`. `environment`: what its processes see. `valkey`: None where Redis is somebody else's."""
+
+    directory: Path
+    environment: dict[str, str]
+    settings: Settings
+    valkey: Valkey | None
+    family: Family
+    stop: StopRequest
+
+    def start(self) -> bool:
+        """Start everything and wait until a message would be accepted. False when stopped meanwhile. Raises UserError."""
+        if self.valkey is not None:
+            process = self.family.start("valkey", partial(self.valkey.start, self.environment))
+            if not wait_until_ready(self.valkey, process, self.stop, _say):
+                return False
+        # All at once: web and worker load while the migrations run, and wait for them.
+        self._start_part("web")
+        self._start_part("worker")
+        self.family.start("migrate", partial(Fork, partial(_migrate, self.settings.database_url.get_secret_value())), again=False)
+        return self._wait_until_ready()
+
+    def play(self, play: Callable[[], None]) -> None:
+        """Run a demonstration beside everything else, once."""
+        self.family.start("demo", partial(Fork, play), again=False)
+
+    def watch(self) -> None:
+        """Keep everything running until this process is asked to stop."""
+        while not self.stop.wait(self.family.tend()):
+            pass
+
+    def runtime(self) -> datadir.Runtime:
+        """Where everything runs."""
+        address = f"{in_url(loopback(self.settings.host))}:{self.settings.port}"
+        return datadir.Runtime(
+            pid=os.getpid(),
+            port=self.settings.port,
+            redis_url=self.settings.redis_url.get_secret_value(),
+            database_url=self.settings.database_url.get_secret_value(),
+            private_uri=f"http://{address}/callbacks/telesign/{self.settings.callback_tokens[0].get_secret_value()}",
+        )
+
+    def _start_part(self, name: str) -> None:
+        # -P: a folder called `store` in the current directory must not be taken for ours.
+        command = [sys.executable, "-P", "-m", "crossline", name, "--data-dir", str(self.directory)]
+        self.family.start(name, partial(spawn, command, self.environment))
+
+    def _wait_until_ready(self) -> bool:
+        deadline_s = monotonic_s() + READY_WITHIN_S
+        while not self.stop.wait(_READY_POLL_S):
+            self.family.tend()
+            if self.family.poll("migrate"):
+                raise UserError("The schema could not be brought up to date; the lines above say why.")
+            if self.family.deaths("web") >= _HOPELESS:
+                raise UserError("The web process does not start; the lines above say why.")
+            if self.family.poll("migrate") == 0 and is_ready(self.settings.host, self.settings.port):
+                return True
+            if monotonic_s() > deadline_s:
+                raise UserError(f"Nothing was ready after {READY_WITHIN_S:.0f} s; `crossline doctor` looks for the cause.")
+        return False
+
+
+def stop_house(family: Family, stop: StopRequest) -> None:
+    """Stop everything in its order."""
+    for name in _STOP_ORDER:
+        family.stop([name], stop)
+
+
+def _migrate(database_url: str) -> None:
+    from crossline.schema import bring_up_to_date
+
+    try:
+        bring_up_to_date(database_url, say=_say)
+    except CrosslineError as error:
+        _say(error.message)
+        sys.exit(1)
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

@@ -1,0 +1,180 @@
+"""Opens the door: the receiver's stores, intake and doorbell, put together from the settings and closed in the right order.
+
+Per process: two connections to Redis, one for batches on the event loop and one for everything that may wait, and one to the database.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from typing import Any, Final
+
+from crossline.schema import Patience
+from receiver.app import Running
+from receiver.blocking import InThread
+from receiver.doorbell import Doorbell
+from receiver.health import Readiness, StoreReadiness
+from receiver.intake import Intake
+from receiver.metrics import DoorMetrics
+from receiver.scrape import Scrape, StoreScrape
+from receiver.stores import Candidate, Stores, preferred
+from schemas import keys
+from schemas.errors import SchemaMismatch, StoreError, StoreTimeout
+from schemas.settings import Settings
+from store.durability import Proof, prove_database
+from store.engine import Database
+from store.inbox.batches import SealedBatch, Seen, StoreName
+from store.inbox.database import DatabaseInbox
+from store.inbox.redis import RedisDoor, RedisInbox
+from store.migrate import require_schema
+from store.redis_client import open_redis, redis_errors
+from store.sealing.keyring import Keyring
+
+REDIS_WITHIN_S: Final = 0.3
+DATABASE_WITHIN_S: Final = 1.6
+"""Together with the deadline of Redis, and what passing from one to the other takes, less than 2 s."""
+ASK_WITHIN_S: Final = 2.0
+
+
+@contextlib.asynccontextmanager
+async def open_door(settings: Settings, metrics: DoorMetrics) -> AsyncIterator[Running]:
+    """What the door needs, until the block ends; then what was taken is committed, and the connections are closed."""
+    redis_side, database_side = _RedisSide(settings), _DatabaseSide(settings)
+    doorbell = Doorbell(redis_side.client, redis_side.thread)
+    candidates = {StoreName.REDIS: redis_side.candidate(), StoreName.DATABASE: database_side.candidate()}
+    stores = Stores(
+        [candidates[name] for name in preferred(settings.ack)],
+        failed=metrics.commit_failed,
+    )
+    keyring = Keyring([key.get_secret_value() for key in settings.encryption_keys])
+    intake = Intake(stores, keyring, ring=doorbell.ring, batch_committed=metrics.batch_committed)
+    watch = _Watch(stores, redis_side, database_side)
+    async with contextlib.AsyncExitStack() as stack:
+        stack.callback(database_side.close)
+        stack.push_async_callback(redis_side.close)
+        await stack.enter_async_context(stores.running())
+        stack.push_async_callback(doorbell.close)
+        stack.push_async_callback(intake.close)
+        yield Running(intake=intake, readiness=watch.readiness, scrape=watch.scrape)
+
+
+class _RedisSide:
+    """Redis as this process uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_reachable = False
+        url, verify = settings.redis_url.get_secret_value(), settings.redis_tls_verify
+        self._door = RedisDoor(
+            url,
+            tls_verify=verify,
+            vouched=settings.redis_durable,
+            max_pending=settings.max_pending,
+            dedupe_ttl_s=settings.dedupe_ttl_s,
+        )
+        self.client = open_redis(url, tls_verify=verify)
+        self.inbox = RedisInbox(self.client)
+        self.thread = InThread("redis")
+
+    def candidate(self) -> Candidate:
+        """Redis as a store for batches."""
+        return Candidate(StoreName.REDIS, self._accept, self._prove)
+
+    def work_stats(self) -> Mapping[str, float]:
+        """What the workers counted. Raises StoreError."""
+        with redis_errors():
+            fields: Any = self.client.hgetall(keys.WORK_STATS)
+        return {name.decode(): float(value) for name, value in fields.items()}
+
+    async def close(self) -> None:
+        """Close both connections."""
+        await self._door.close()
+        self.thread.close()
+        self.client.close()
+
+    async def _accept(self, batch: SealedBatch) -> tuple[Seen, ...]:
+        try:
+            # The client's own time-outs bound each step; this bounds them all.
+            async with asyncio.timeout(REDIS_WITHIN_S):
+                return await self._door.accept(batch)
+        except TimeoutError:
+            raise StoreTimeout("Redis did not answer in time.") from None
+
+    async def _prove(self) -> Proof:
+        self.is_reachable = False
+        proof = await self._door.prove()
+        self.is_reachable = True
+        return proof
+
+
+class _DatabaseSide:
+    """The database as this process uses it."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.is_reachable = False
+        self._database = Database.open(settings.database_url.get_secret_value())
+        self.inbox = DatabaseInbox(self._database, accept_within_s=DATABASE_WITHIN_S)
+        self.thread = InThread("database")
+        self._patience = Patience()
+
+    def candidate(self) -> Candidate:
+        """The database as a store for batches."""
+        return Candidate(StoreName.DATABASE, self._accept, self._prove)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self.thread.close()
+        self._database.close()
+
+    async def _accept(self, batch: SealedBatch) -> tuple[Seen, ...]:
+        return await self.thread.run(lambda: self.inbox.accept(batch), within_s=DATABASE_WITHIN_S)
+
+    async def _prove(self) -> Proof:
+        self.is_reachable = False
+        proof = await self.thread.run(self._ask, within_s=ASK_WITHIN_S)
+        self.is_reachable = True
+        return proof
+
+    def _ask(self) -> Proof:
+        """A database without the schema can keep nothing, however durable it is."""
+        try:
+            require_schema(self._database)
+        except SchemaMismatch as mismatch:
+            self._patience.next_s(mismatch)
+            return Proof(proven=False, reasons=(mismatch.message,))
+        return prove_database(self._database, ASK_WITHIN_S)
+
+
+class _Watch:
+    """What health checks and scrapes want to know."""
+
+    def __init__(self, stores: Stores, redis_side: _RedisSide, database_side: _DatabaseSide) -> None:
+        self._stores = stores
+        self._sides: dict[StoreName, _RedisSide | _DatabaseSide] = {StoreName.REDIS: redis_side, StoreName.DATABASE: database_side}
+        self._work_stats = redis_side.work_stats
+
+    async def readiness(self) -> Readiness:
+        """What the stores' latest proofs say; nothing is asked now."""
+        return Readiness({one.name: _readiness(one, is_reachable=self._sides[one.name].is_reachable) for one in self._stores.candidates})
+
+    async def scrape(self) -> Scrape:
+        """What waits in both inboxes, and what the workers counted; a store that does not answer is left out."""
+        proven = {candidate.name: candidate.proof.proven for candidate in self._stores.candidates}
+        names = tuple(self._sides)
+        found = await asyncio.gather(*(self._store(name, proven=proven.get(name, False)) for name in names))
+        try:
+            work = await self._sides[StoreName.REDIS].thread.run(self._work_stats, within_s=ASK_WITHIN_S)
+        except StoreError:
+            work = {}
+        return Scrape(stores=dict(zip(names, found, strict=True)), work=work)
+
+    async def _store(self, name: StoreName, *, proven: bool) -> StoreScrape:
+        side = self._sides[name]
+        try:
+            backlog = await side.thread.run(side.inbox.backlog, within_s=ASK_WITHIN_S)
+        except StoreError:
+            return StoreScrape(proven=proven)
+        return StoreScrape(proven=proven, messages=backlog.messages, oldest_age_s=backlog.oldest_age_ms / 1000)
+
+
+def _readiness(candidate: Candidate, *, is_reachable: bool) -> StoreReadiness:
+    proof = candidate.proof
+    return StoreReadiness(reachable=is_reachable, proven=proof.proven, accepts=candidate.accepts, detail=" ".join(proof.reasons))
