@@ -12,6 +12,7 @@ FEWEST_DIGITS: Final = 7
 MOST_DIGITS: Final = 15
 _FEWEST_INTERNATIONAL: Final = 8
 _NORTH_AMERICA: Final = "US"
+_NORTH_AMERICAN_DIGITS: Final = 10
 _KINDS: Final = ("fixed_line", "mobile")
 
 
@@ -23,6 +24,8 @@ def reading_of(written: str, *, regions: tuple[str, ...]) -> str | None:
     if written.startswith("+"):
         return _international(written)
     for region in regions:
+        if region not in phonenumbers.SUPPORTED_REGIONS or not _could_be_dialled(written, region):
+            continue
         try:
             number = phonenumbers.parse(written, region)
         except NumberParseException:
@@ -34,6 +37,8 @@ def reading_of(written: str, *, regions: tuple[str, ...]) -> str | None:
 
 def is_north_american(national: str) -> bool:
     """Whether ten digits can be dialled in the United States."""
+    if len(national) != _NORTH_AMERICAN_DIGITS or national[0] in "01":
+        return False
     return any(region == _NORTH_AMERICA for region, _kind in _plans_of(national))
 
 
@@ -59,6 +64,22 @@ def _international(written: str) -> str | None:
     return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.INTERNATIONAL)
 
 
+def _could_be_dialled(written: str, region: str) -> bool:
+    """Whether it is worth the time to parse: digits that fit the region's plan, after a country code or what is dialled first there."""
+    gate = _gate(region)
+    return gate is None or gate.fullmatch(written) is not None
+
+
+@cache
+def _gate(region: str) -> Any:
+    """One expression for what may be dialled in a region; None where the plan rewrites numbers, so that only parsing tells."""
+    metadata = PhoneMetadata.metadata_for_region(region)
+    if metadata.national_prefix_transform_rule:
+        return None
+    dialled_first = metadata.national_prefix_for_parsing or ""
+    return re2.compile(rf"(?:{metadata.country_code})?(?:{dialled_first})?(?:{metadata.general_desc.national_number_pattern})", _options())
+
+
 def _plans_of(national: str) -> list[tuple[str, str]]:
     """The regions and kinds whose plan a national number fits, all plans in one pass."""
     names, plans = _all_plans()
@@ -68,9 +89,7 @@ def _plans_of(national: str) -> list[tuple[str, str]]:
 @cache
 def _all_plans() -> tuple[tuple[tuple[str, str], ...], Any]:
     """Every region's plan as one set of expressions; made when first needed, because it takes a tenth of a second and 10 MiB."""
-    options = re2.Options()
-    options.log_errors = False
-    plans = re2.Set.FullMatchSet(options)
+    plans = re2.Set.FullMatchSet(_options())
     names: list[tuple[str, str]] = []
     for region, metadata in _metadata().items():
         for kind in _KINDS:
@@ -80,6 +99,12 @@ def _all_plans() -> tuple[tuple[tuple[str, str], ...], Any]:
                 names.append((region, kind))
     plans.Compile()
     return tuple(names), plans
+
+
+def _options() -> Any:
+    options = re2.Options()
+    options.log_errors = False
+    return options
 
 
 @cache

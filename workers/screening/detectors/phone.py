@@ -65,7 +65,7 @@ def by_shape(digits: str, shape: tuple[int, ...]) -> str | None:
     """How a number without a region reads when its digits, written in groups of those lengths, have a number's shape; else None."""
     if shape in _NORTH_AMERICAN_SHAPES:
         national = digits[1:] if len(digits) == 11 and digits[0] == "1" else digits
-        if len(national) == 10 and numbering.is_north_american(national):
+        if numbering.is_north_american(national):
             return f"{national[:3]}-{national[3:6]}-{national[6:]}"
     if digits[0] == "0":
         return digits if len(digits) in _ZERO_LENGTHS and digits[1] != "0" and numbering.is_valid_after_a_zero(digits[1:]) else None
@@ -131,9 +131,8 @@ def _reading(text: str, start: int, end: int, groups: Sequence[_Group], regions:
         return numbering.reading_of("+" + text[groups[0].start : end], regions=())
     if digits.startswith("00"):
         return numbering.reading_of("+" + digits[2:], regions=())
-    if _is_something_else(text, start, end, groups):
-        return None
-    return numbering.reading_of(digits, regions=regions) or by_shape(digits, tuple(len(group.digits) for group in groups))
+    reading = numbering.reading_of(digits, regions=regions) or by_shape(digits, tuple(len(group.digits) for group in groups))
+    return None if reading is None or _is_something_else(text, start, end, groups) else reading
 
 
 def _is_something_else(text: str, start: int, end: int, groups: Sequence[_Group]) -> bool:
