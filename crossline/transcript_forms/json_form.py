@@ -1,0 +1,78 @@
+"""A transcript as JSON: one object, or one object a line."""
+
+from typing import Any, TextIO
+
+import orjson
+
+from crossline.transcript_forms.entries import Entry
+from crossline.transcript_forms.text_form import instant
+from crossline.visible import visible_json
+from schemas.findings import Finding
+
+
+class JsonForm:
+    """Writes one object as its entries come. `on_lines`: each entry is an object of its own, flushed with its line."""
+
+    def __init__(self, out: TextIO, session_reference_id: str, *, local: bool, on_lines: bool) -> None:
+        self._out = out
+        self._session_reference_id = session_reference_id
+        self._local = local
+        self._on_lines = on_lines
+        self._between = ""
+
+    def begin(self) -> None:
+        """The object's head."""
+        if not self._on_lines:
+            self._out.write(f'{{"session_reference_id":{_dump(self._session_reference_id)},"messages":[')
+
+    def add(self, entry: Entry) -> None:
+        """One message."""
+        document = _dump(_document(entry, local=self._local))
+        if self._on_lines:
+            self._out.write(f"{document}\n")
+            self._out.flush()
+        else:
+            self._out.write(f"{self._between}{document}")
+            self._between = ","
+
+    def end(self) -> None:
+        """The object's foot."""
+        if not self._on_lines:
+            self._out.write("]}\n")
+
+
+def _document(entry: Entry, *, local: bool) -> dict[str, Any]:
+    message = entry.message
+    return {
+        "mo_reference_id": message.mo_reference_id,
+        "session_reference_id": message.session_reference_id,
+        "submitted_at": instant(message.submitted_at, local=local),
+        "received_at": instant(message.received_at, local=local),
+        "submit_timestamp": message.submit_timestamp,
+        "party": entry.party,
+        "from": entry.from_number,
+        "to": entry.to_number,
+        "text": message.text,
+        "notes": list(message.notes),
+        "findings": [_finding(finding) for finding in entry.findings],
+    }
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "kind": finding.kind,
+        "category": finding.category,
+        "severity": finding.severity,
+        "mode": finding.mode,
+        "action": finding.action,
+        "start": finding.start,
+        "end": finding.end,
+        "evidence": finding.evidence,
+        "reading": finding.reading,
+        "policy_version": finding.policy_version,
+    }
+
+
+def _dump(value: Any) -> str:
+    return visible_json(orjson.dumps(value))
