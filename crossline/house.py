@@ -2,7 +2,6 @@
 
 import os
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -50,9 +49,9 @@ class House:
         self.family.start("migrate", partial(Fork, partial(_migrate, self.settings.database_url.get_secret_value())), again=False)
         return self._wait_until_ready()
 
-    def play(self, play: Callable[[], None]) -> None:
-        """Run a demonstration beside everything else, once."""
-        self.family.start("demo", partial(Fork, play), again=False)
+    def play_demo(self) -> None:
+        """Play the demonstration beside everything else, once."""
+        self.family.start("demo", partial(Fork, partial(_play_demo, self.runtime().private_uri, self.settings)), again=False)
 
     def watch(self) -> None:
         """Keep everything running until this process is asked to stop."""
@@ -94,6 +93,12 @@ def stop_house(family: Family, stop: StopRequest) -> None:
     """Stop everything in its order."""
     for name in _STOP_ORDER:
         family.stop([name], stop)
+
+
+def _play_demo(private_uri: str, settings: Settings) -> None:
+    from crossline.demo import play_demo
+
+    play_demo(private_uri, settings)
 
 
 def _migrate(database_url: str) -> None:

@@ -8,7 +8,9 @@ import contextlib
 from collections.abc import AsyncIterator, Mapping
 from typing import Any, Final
 
-from crossline.schema import Patience
+import structlog
+
+from crossline.schema import Reminder
 from receiver.app import Running
 from receiver.blocking import InThread
 from receiver.doorbell import Doorbell
@@ -28,6 +30,8 @@ from store.inbox.redis import RedisDoor, RedisInbox
 from store.migrate import require_schema
 from store.redis_client import open_redis, redis_errors
 from store.sealing.keyring import Keyring
+
+log: Any = structlog.get_logger("crossline.opening")
 
 REDIS_WITHIN_S: Final = 0.3
 DATABASE_WITHIN_S: Final = 1.6
@@ -113,7 +117,7 @@ class _DatabaseSide:
         self._database = Database.open(settings.database_url.get_secret_value())
         self.inbox = DatabaseInbox(self._database, accept_within_s=DATABASE_WITHIN_S)
         self.thread = InThread("database")
-        self._patience = Patience()
+        self._reminder = Reminder(lambda because: log.warning("waiting_for_the_schema", because=because))
 
     def candidate(self) -> Candidate:
         """The database as a store for batches."""
@@ -138,7 +142,7 @@ class _DatabaseSide:
         try:
             require_schema(self._database)
         except SchemaMismatch as mismatch:
-            self._patience.next_s(mismatch)
+            self._reminder.waiting(mismatch.message)
             return Proof(proven=False, reasons=(mismatch.message,))
         return prove_database(self._database, ASK_WITHIN_S)
 

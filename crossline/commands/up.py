@@ -53,6 +53,8 @@ def up(port: int, host: str, data_dir: Path | None, demo: bool) -> None:
         if house.start():
             datadir.write_runtime(directory, house.runtime())
             say_ready(house.runtime(), directory, took_s=monotonic_s() - began_s)
+            if demo:
+                house.play_demo()
             house.watch()
         click.echo("\nStopping.", err=True)
     sys.exit(stop.exit_code)

@@ -43,18 +43,10 @@ def worker(data_dir: Path | None, processes: int) -> None:
 
 def _parts(settings: Settings, processes: int) -> dict[str, Callable[[], None]]:
     """What runs in each process. Everything is imported here, before the first fork, so that the processes share it."""
-    from crossline.schema import wait_for_schema
-    from store.engine import Database
     from workers import keeper, screener
 
-    database_url = settings.database_url.get_secret_value()
-
-    def run(part: Callable[[Settings], None]) -> None:
-        wait_for_schema(Database.open(database_url))
-        part(settings)
-
-    parts: dict[str, Callable[[], None]] = {f"screener-{number}": partial(run, screener.run) for number in range(1, processes + 1)}
-    parts["keeper"] = partial(run, keeper.run)
+    parts: dict[str, Callable[[], None]] = {f"screener-{number}": partial(screener.run, settings) for number in range(1, processes + 1)}
+    parts["keeper"] = partial(keeper.run, settings)
     # Objects that the collector never looks at again stay on pages that all processes share.
     gc.collect()
     gc.freeze()

@@ -1,0 +1,64 @@
+"""`crossline up --demo`: the sandbox's conversations, played over HTTP by a sender that signs and tries again as the provider does."""
+
+import asyncio
+import sys
+from typing import Final
+
+import click
+
+from providers.sandbox.conversations import load_conversations
+from providers.sandbox.deliveries import Delivery
+from providers.sandbox.play import play
+from providers.sandbox.sender import Credentials, Sender
+from schemas.settings import Settings
+
+_SAY_EVERY: Final = 25
+"""Messages between two lines, where a line cannot be written over."""
+_UNNAMED: Final = "demo"
+
+
+def play_demo(private_uri: str, settings: Settings) -> None:
+    """Play every conversation once. Says how far it is, and in the end what became of the messages."""
+    asyncio.run(_play(private_uri, _credentials(settings)))
+
+
+async def _play(private_uri: str, credentials: Credentials | None) -> None:
+    conversations = load_conversations()
+    progress = _Progress(sum(len(conversation.messages) for conversation in conversations))
+    click.echo(f"\nThe demo plays {len(conversations)} conversations, {progress.total} messages.")
+    async with Sender(private_uri, credentials=credentials) as sender:
+        await play(conversations, sender=sender, on_delivery=progress.note)
+    progress.end()
+
+
+def _credentials(settings: Settings) -> Credentials | None:
+    if not settings.telesign_api_keys:
+        return None
+    return Credentials(customer_id=settings.telesign_customer_id or _UNNAMED, api_key=settings.telesign_api_keys[0].get_secret_value())
+
+
+class _Progress:
+    """How many messages were sent, on one line of a terminal, or a line now and then elsewhere."""
+
+    def __init__(self, total: int) -> None:
+        self.total = total
+        self._sent = 0
+        self._lost = 0
+        self._is_terminal = sys.stdout.isatty()
+
+    def note(self, delivery: Delivery) -> None:
+        self._sent += 1
+        self._lost += not delivery.acknowledged
+        if self._is_terminal:
+            click.echo(f"\r{self._line()} ", nl=False)
+        elif self._sent % _SAY_EVERY == 0:
+            click.echo(self._line())
+
+    def end(self) -> None:
+        if self._is_terminal:
+            click.echo()
+        click.echo(f"The demo is over. {self._line()}")
+
+    def _line(self) -> str:
+        lost = f", {self._lost} never acknowledged" if self._lost else ", all acknowledged"
+        return f"{self._sent} of {self.total} messages sent{lost}."
