@@ -72,19 +72,15 @@ class Sender:
         self._schedule = schedule or Schedule()
         self._log = log
         self._free = asyncio.Semaphore(concurrency)
-        # trust_env: a proxy from the environment would stand between the sandbox and the loopback address that it calls.
-        self._client = httpx.AsyncClient(
-            timeout=None,  # noqa: S113  asyncio.timeout bounds the whole attempt; httpx only bounds its phases
-            limits=httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency),
-            follow_redirects=False,
-            trust_env=False,
-        )
+        # The bare transport: no redirects, no cookies, no proxy from the environment, and no log line with the URL, which holds the token.
+        limits = httpx.Limits(max_connections=concurrency, max_keepalive_connections=concurrency)
+        self._transport = httpx.AsyncHTTPTransport(limits=limits, trust_env=False)
 
     async def __aenter__(self) -> Self:
         return self
 
     async def __aexit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        await self._client.aclose()
+        await self._transport.aclose()
 
     async def send(self, body: bytes, *, on_attempt: Callable[[Attempt], None] | None = None) -> Delivery:
         """Deliver one callback, `body` unchanged, attempt after attempt until one is answered with 200 or none is left.
@@ -132,10 +128,19 @@ class Sender:
         at, began_s = utcnow(), monotonic_s()
         try:
             async with asyncio.timeout(self._schedule.timeout_s):
-                status = (await self._client.post(self._url, content=body, headers=headers)).status_code
+                status = await self._status(httpx.Request("POST", self._url, content=body, headers=headers))
         except (TimeoutError, httpx.HTTPError) as failure:
             error = type(failure).__name__
         return Attempt(at=at, took_ms=round((monotonic_s() - began_s) * 1000, 3), status=status, error=error)
+
+    async def _status(self, request: httpx.Request) -> int:
+        """Of an answer that came whole."""
+        response = await self._transport.handle_async_request(request)
+        try:
+            await response.aread()
+        finally:
+            await response.aclose()
+        return response.status_code
 
     def _headers(self, body: bytes) -> dict[str, str]:
         headers = {"Content-Type": "application/json"}

@@ -408,6 +408,14 @@ def test_each_attempt_is_told_as_it_ends() -> None:
     assert told == [500, 503, 200]
 
 
+def test_the_address_is_not_logged(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    with answering(500, 200) as server:
+        deliver(server.url, make_body())
+
+    assert "made-up-token" not in caplog.text
+
+
 def test_a_proxy_of_the_environment_does_not_stand_between(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
     with ScriptedServer(always(200)) as server:
