@@ -4,7 +4,7 @@ A policy's source form is a folder of TOML files; each holds rules as `[[rule]]`
 names every problem at once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
@@ -69,7 +69,12 @@ def policy_of(documents: Mapping[str, Mapping[str, Any]], *, version: str) -> Po
     rules: list[Rule] = []
     problems: list[str] = []
     for name, document in documents.items():
-        for position, table in enumerate(document.get("rule", ()), start=1):
+        problems += [f"{name}: {key}: a policy file holds [[rule]] tables and nothing else" for key in document if key != "rule"]
+        tables = document.get("rule", ())
+        if not isinstance(tables, Sequence) or not all(isinstance(table, Mapping) for table in tables):
+            problems.append(f"{name}: rule: write each rule under [[rule]]")
+            continue
+        for position, table in enumerate(tables, start=1):
             try:
                 rules.append(Rule.model_validate(table))
             except ValidationError as error:

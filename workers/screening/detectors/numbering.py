@@ -24,7 +24,7 @@ def reading_of(written: str, *, regions: tuple[str, ...]) -> str | None:
     if written.startswith("+"):
         return _international(written)
     for region in regions:
-        if region not in phonenumbers.SUPPORTED_REGIONS or not _could_be_dialled(written, region):
+        if region not in _metadata() or not _could_be_dialled(written, region):
             continue
         try:
             number = phonenumbers.parse(written, region)
@@ -73,7 +73,7 @@ def _could_be_dialled(written: str, region: str) -> bool:
 @cache
 def _gate(region: str) -> Any:
     """One expression for what may be dialled in a region; None where the plan rewrites numbers, so that only parsing tells."""
-    metadata = PhoneMetadata.metadata_for_region(region)
+    metadata: Any = _metadata()[region]
     if metadata.national_prefix_transform_rule:
         return None
     dialled_first = metadata.national_prefix_for_parsing or ""

@@ -47,9 +47,9 @@ def find(messages: Sequence[Utterance], regions: tuple[str, ...]) -> Iterator[Co
             if window is None:
                 first += 1
                 continue
-            past, match = window
-            yield match
-            first = past
+            first, match = window
+            if match is not None:
+                yield match
 
 
 def _parts_of(messages: Sequence[Utterance], sender: str) -> list[_Part]:
@@ -75,8 +75,8 @@ def _part(position: int, order: int, text: str) -> _Part | None:
 
 def _longest_number(
     messages: Sequence[Utterance], parts: Sequence[_Part], first: int, regions: tuple[str, ...]
-) -> tuple[int, ConversationMatch] | None:
-    """The longest window of parts from `first` that is a number and holds a new message: the index past it, and its match."""
+) -> tuple[int, ConversationMatch | None] | None:
+    """The longest window of parts from `first` that is a number: the index past it, and its match unless all of it was known before."""
     total, ends = len(parts[first].digits), []
     for past in range(first + 1, len(parts)):
         if not _belong_together(messages, parts[past - 1], parts[past]):
@@ -86,15 +86,19 @@ def _longest_number(
             break
         ends.append(past + 1)
     for past in reversed(ends):
-        window = parts[first:past]
-        new = [part for part in window if messages[part.message].is_new]
-        reading = _reading(window, regions) if new else None
+        reading = _reading(parts[first:past], regions)
         if reading is not None:
-            hung_on = new[-1]
-            evidence = messages[hung_on.message].text[hung_on.start : hung_on.end]
-            match = Match(start=hung_on.start, end=hung_on.end, evidence=evidence, reading=reading)
-            return past, ConversationMatch(message=hung_on.message, match=match)
+            return past, _match(messages, parts[first:past], reading)
     return None
+
+
+def _match(messages: Sequence[Utterance], window: Sequence[_Part], reading: str) -> ConversationMatch | None:
+    new = [part for part in window if messages[part.message].is_new]
+    if not new:
+        return None
+    place = new[-1]
+    evidence = messages[place.message].text[place.start : place.end]
+    return ConversationMatch(message=place.message, match=Match(start=place.start, end=place.end, evidence=evidence, reading=reading))
 
 
 def _belong_together(messages: Sequence[Utterance], one: _Part, following: _Part) -> bool:
