@@ -60,7 +60,7 @@ def send(
     if as_json:
         click.echo(json.dumps({"acknowledged": not lost, "deliveries": [delivery.to_dict() for delivery in deliveries]}))
     elif not lost:
-        click.echo(f"Acknowledged: {deliveries[0].mo_reference_id}" + (f" ({copies} copies)" if copies > 1 else ""))
+        click.echo(_success(deliveries[0].mo_reference_id, copies))
     if lost:
         click.echo(f"Not acknowledged. {advice(lost[0].attempts[-1])}", err=True)
         click.get_current_context().exit(1)
@@ -99,6 +99,11 @@ async def _deliver(
 
 def _show(attempt: Attempt) -> None:
     click.echo(f"{attempt.at:%H:%M:%S} UTC  {attempt.status or attempt.error}  {attempt.took_ms:.1f} ms", err=True)
+
+
+def _success(mo_reference_id: str | None, copies: int) -> str:
+    name = f": {mo_reference_id}" if mo_reference_id else "."
+    return f"Acknowledged{name}" + (f" ({copies} copies)" if copies > 1 else "")
 
 
 def _credentials(customer_id: str | None, api_key_file: TextIO | None) -> Credentials | None:
