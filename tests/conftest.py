@@ -4,21 +4,27 @@ import contextlib
 import itertools
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from schemas.settings import Settings
 from store.engine import Database
 from store.migrate import upgrade
-from tests.support.crossline import CrosslineProcess
+from tests.support.crossline import CrosslineProcess, StartProcess
 from tests.support.environment import make_environ
 from tests.support.postgres import PostgresProcess, PostgresUnavailable
 from tests.support.valkey import ValkeyProcess
 
-StartProcess = Callable[..., CrosslineProcess]
 _numbers = itertools.count(1)
+
+# Two cores, real servers: how long an example takes says nothing; what a fixture gives serves every example of a test.
+hypothesis.settings.register_profile(
+    "crossline", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+)
+hypothesis.settings.load_profile("crossline")
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """The servers that tests rely on: theirs alone, durable, and able to be killed, to hang and to come back."""
 
+import signal
 from pathlib import Path
 
+import httpx
+import psutil
 import psycopg
 import pytest
 import redis
@@ -11,6 +14,7 @@ from sqlalchemy import inspect
 
 from store.engine import Database
 from tests.support.callbacks import make_callback
+from tests.support.crossline import StartProcess, run_crossline
 from tests.support.environment import make_settings
 from tests.support.polling import wait_until
 from tests.support.postgres import PostgresProcess, PostgresUnavailable
@@ -100,3 +104,26 @@ def test_two_installations_share_no_key_and_no_token() -> None:
 def test_waiting_for_what_never_comes_fails_and_says_what() -> None:
     with pytest.raises(AssertionError, match="the moon"):
         wait_until(lambda: False, within_s=0.05, what="the moon")
+
+
+def test_a_started_web_process_answers_and_ends_in_time_when_asked_to(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    web = crossline_process("web", environ=environ)
+
+    assert httpx.get(f"{web.url}/healthz", trust_env=False).status_code == 200
+    # uvicorn ends by the signal that it was sent, once everything is in order.
+    assert web.stop(within_s=6) == -signal.SIGTERM
+
+
+def test_a_stopped_worker_process_leaves_no_child_behind(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    children = wait_until(lambda: psutil.Process(worker.pid).children(), what="the worker's processes")
+    worker.stop(within_s=6)
+
+    assert not any(child.is_running() for child in children)
+
+
+def test_a_command_that_ends_gives_its_exit_code_and_what_it_wrote(tmp_path: Path) -> None:
+    result = run_crossline("--version", environ={}, cwd=tmp_path)
+
+    assert result.returncode == 0
+    assert result.stdout.startswith("crossline ")

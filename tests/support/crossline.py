@@ -5,7 +5,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import httpx
 
@@ -64,6 +64,13 @@ class CrosslineProcess(ServerProcess):
         line = next((line for line in self.log().splitlines() if text in line), "")
         assert line or self.is_running, f"the process ended with {self.exit_code}: {self.log()[-4000:]}"
         return line
+
+
+class StartProcess(Protocol):
+    """What the fixture `crossline_process` gives."""
+
+    def __call__(self, *arguments: str, environ: Mapping[str, str], until_log: str | None = None, ready: bool = True) -> CrosslineProcess:
+        """Start `crossline` with these arguments; see the fixture for when it returns."""
 
 
 def run_crossline(
