@@ -77,8 +77,7 @@ def _options(url: str, *, tls_verify: bool, call_within_s: float) -> dict[str, A
     options: dict[str, Any] = {
         "socket_timeout": call_within_s,
         "protocol": 2,
-        "lib_name": None,
-        "lib_version": None,
+        "driver_info": None,
     }
     if not url.startswith("unix:"):
         options |= {"socket_connect_timeout": CONNECT_WITHIN_S, "socket_keepalive": True}
