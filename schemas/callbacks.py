@@ -72,7 +72,7 @@ def read_timestamp(value: str) -> datetime | None:
     except ValueError:
         try:
             instant = parsedate_to_datetime(value)
-        except (ValueError, IndexError, TypeError):
+        except (ValueError, IndexError, TypeError, OverflowError):
             return None
     try:
         return instant.replace(tzinfo=UTC) if instant.tzinfo is None else instant.astimezone(UTC)

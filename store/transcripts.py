@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
 import orjson
@@ -19,6 +19,8 @@ CONTEXT_MESSAGES: Final = 30
 CONTEXT_WITHIN: Final = timedelta(hours=24)
 """Stored messages further away in time than this are no context."""
 PAGE_MESSAGES: Final = 500
+_FIRST_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
+_LAST_INSTANT: Final = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,7 @@ def around(tx: Tx, spans: Mapping[str, Span], keys: Mapping[str, DataKey]) -> di
             func.row_number().over(partition_by=(messages.c.session_reference_id, side), order_by=messages.c.submitted_at).label("forth"),
         )
         .join(wanted, messages.c.session_reference_id == wanted.c.session)
-        .where(
-            messages.c.submitted_at.between(
-                min(span.first for span in spans.values()) - CONTEXT_WITHIN, max(span.last for span in spans.values()) + CONTEXT_WITHIN
-            )
-        )
+        .where(messages.c.submitted_at.between(*_reach(spans.values())))
         .subquery()
     )
     rows = tx.execute(
@@ -132,6 +130,12 @@ def sessions_of(tx: Tx, phone_index: bytes) -> list[str]:
         .order_by(func.max(messages.c.submitted_at).desc())
     )
     return list(rows.scalars())
+
+
+def _reach(spans: Iterable[Span]) -> tuple[datetime, datetime]:
+    """From when to when there is context for any of the spans. A sender's clock may say any year: it never leaves the calendar."""
+    firsts, lasts = zip(*((span.first, span.last) for span in spans), strict=True)
+    return max(min(firsts), _FIRST_INSTANT + CONTEXT_WITHIN) - CONTEXT_WITHIN, min(max(lasts), _LAST_INSTANT - CONTEXT_WITHIN) + CONTEXT_WITHIN
 
 
 def _private(message: MoMessage) -> bytes:
