@@ -135,7 +135,9 @@ def sessions_of(tx: Tx, phone_index: bytes) -> list[str]:
 def _reach(spans: Iterable[Span]) -> tuple[datetime, datetime]:
     """From when to when there is context for any of the spans. A sender's clock may say any year: it never leaves the calendar."""
     firsts, lasts = zip(*((span.first, span.last) for span in spans), strict=True)
-    return max(min(firsts), _FIRST_INSTANT + CONTEXT_WITHIN) - CONTEXT_WITHIN, min(max(lasts), _LAST_INSTANT - CONTEXT_WITHIN) + CONTEXT_WITHIN
+    first = max(min(firsts), _FIRST_INSTANT + CONTEXT_WITHIN)
+    last = min(max(lasts), _LAST_INSTANT - CONTEXT_WITHIN)
+    return first - CONTEXT_WITHIN, last + CONTEXT_WITHIN
 
 
 def _private(message: MoMessage) -> bytes:
