@@ -44,10 +44,11 @@ def _valkey() -> Iterator[ValkeyProcess]:
 
 
 @pytest.fixture
-def valkey(_valkey: ValkeyProcess) -> ValkeyProcess:
-    """This xdist worker's own Valkey, emptied and configured as proven durable. Resume it if you pause it; for killing start your own."""
+def valkey(_valkey: ValkeyProcess) -> Iterator[ValkeyProcess]:
+    """This xdist worker's own Valkey, emptied and configured as proven durable. A test may pause, kill and restart it."""
     _valkey.empty()
-    return _valkey
+    yield _valkey
+    _bring_back(_valkey)
 
 
 @pytest.fixture
@@ -70,9 +71,10 @@ def _postgres() -> Iterator[PostgresProcess]:
 
 
 @pytest.fixture
-def postgres(_postgres: PostgresProcess) -> PostgresProcess:
-    """This xdist worker's own PostgreSQL. Resume it if you pause it; for killing start your own."""
-    return _postgres
+def postgres(_postgres: PostgresProcess) -> Iterator[PostgresProcess]:
+    """This xdist worker's own PostgreSQL. A test may pause, kill and restart it."""
+    yield _postgres
+    _bring_back(_postgres)
 
 
 @pytest.fixture
@@ -80,6 +82,7 @@ def postgresql_url(postgres: PostgresProcess) -> Iterator[str]:
     """A new, migrated PostgreSQL database."""
     name = f"test_{next(_numbers)}"
     yield postgres.create_database(name, template="migrated")
+    _bring_back(postgres)
     postgres.drop_database(name)
 
 
@@ -157,6 +160,13 @@ def _directory() -> Iterator[Path]:
         yield directory
     finally:
         shutil.rmtree(directory, ignore_errors=True)
+
+
+def _bring_back(server: ValkeyProcess | PostgresProcess) -> None:
+    """Undo what a test did to a server that the next test needs."""
+    server.resume()
+    if not server.is_running:
+        server.start()
 
 
 def _migrate(url: str) -> None:

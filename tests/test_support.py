@@ -17,22 +17,28 @@ from tests.support.callbacks import make_callback
 from tests.support.crossline import StartProcess, run_crossline
 from tests.support.environment import make_settings
 from tests.support.polling import wait_until
-from tests.support.postgres import PostgresProcess, PostgresUnavailable
+from tests.support.postgres import PostgresProcess
 from tests.support.valkey import ValkeyProcess
 
 
-def test_a_killed_valkey_comes_back_with_what_it_was_given(short_dir: Path) -> None:
-    server = ValkeyProcess(short_dir)
-    server.start()
-    with server.client() as client:
+def test_a_killed_valkey_comes_back_with_what_it_was_given(valkey: ValkeyProcess) -> None:
+    with valkey.client() as client:
         client.set("kept", "yes")
-    server.kill()
+    valkey.kill()
 
-    assert not server.is_running
+    assert not valkey.is_running
 
+    valkey.start()
+    with valkey.client() as client:
+        assert client.get("kept") == b"yes"
+
+
+def test_a_valkey_can_be_started_that_proves_nothing(short_dir: Path) -> None:
+    server = ValkeyProcess(short_dir, config={"appendonly": "no"})
     server.start()
     with server.client() as client:
-        assert client.get("kept") == b"yes"
+        assert client.config_get("appendonly") == {"appendonly": "no"}
+
     assert server.stop() == 0
 
 
@@ -58,19 +64,15 @@ def test_each_test_finds_valkey_empty_and_as_it_was_configured(valkey: ValkeyPro
         assert client.config_get("maxmemory-policy") == {"maxmemory-policy": "noeviction"}
 
 
-def test_a_killed_postgresql_comes_back_with_what_was_committed(short_dir: Path) -> None:
-    server = PostgresProcess(short_dir)
-    try:
-        server.start()
-    except PostgresUnavailable as reason:
-        pytest.skip(f"no PostgreSQL here: {reason}")
-    with server.client() as connection:
+def test_a_killed_postgresql_comes_back_with_what_was_committed(postgres: PostgresProcess) -> None:
+    database = postgres.create_database("killed").rpartition("/")[2]
+    with postgres.client(database) as connection:
         connection.execute("CREATE TABLE kept AS SELECT 1 AS one")
-    server.kill()
-    server.start()
-    with server.client() as connection:
+    postgres.kill()
+    postgres.start()
+    with postgres.client(database) as connection:
         assert connection.execute("SELECT one FROM kept").fetchone() == (1,)
-    server.stop()
+    postgres.drop_database(database)
 
 
 def test_a_paused_postgresql_is_silent_and_goes_on_when_resumed(postgres: PostgresProcess) -> None:
