@@ -81,8 +81,8 @@ def advice(attempt: Attempt) -> str:
             return f"It answered {status}, and the provider takes nothing but 200 for a yes: see what stands before the receiver."
         case Attempt(status=int(status)) if 300 <= status < 400:
             return f"It answered {status}, and redirects are not followed: give the final address, with https:// where it is asked for."
-        case Attempt(status=status):
-            return f"It answered {status}: see the log of the receiver and of what stands before it."
+        case _:
+            return f"It answered {attempt.status}: see the log of the receiver and of what stands before it."
 
 
 async def _deliver(
@@ -94,7 +94,8 @@ async def _deliver(
     on_attempt: Callable[[Attempt], None] | None,
 ) -> tuple[Delivery, ...]:
     async with Sender(url, credentials=credentials, schedule=schedule) as sender:
-        return await sender.send_copies(body, copies=copies, on_attempt=on_attempt)
+        deliveries = await sender.send_copies(body, copies=copies, on_attempt=on_attempt)
+    return deliveries
 
 
 def _show(attempt: Attempt) -> None:
