@@ -94,8 +94,7 @@ async def _deliver(
     on_attempt: Callable[[Attempt], None] | None,
 ) -> tuple[Delivery, ...]:
     async with Sender(url, credentials=credentials, schedule=schedule) as sender:
-        deliveries = await sender.send_copies(body, copies=copies, on_attempt=on_attempt)
-    return deliveries
+        return await sender.send_copies(body, copies=copies, on_attempt=on_attempt)
 
 
 def _show(attempt: Attempt) -> None:
