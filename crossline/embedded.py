@@ -7,6 +7,7 @@ process that starts it: as long as any process with that lock lives, no second o
 import contextlib
 import fcntl
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -21,6 +22,7 @@ from crossline.processes import Process, spawn
 from crossline.stopping import StopRequest
 from schemas.clock import monotonic_s
 from schemas.errors import UserError
+from schemas.keys import SCREENERS
 
 _LONGEST_SOCKET_PATH_BYTES: Final = 100
 _LOCK: Final = "valkey.lock"
@@ -68,6 +70,10 @@ class Valkey:
             command += [f"--{name}", value]
         return spawn(command, environment, pass_fds=[self.lock_fd])
 
+    def screeners(self) -> frozenset[bytes]:
+        """The names of the RQ workers that are registered; those that were killed stay for a while."""
+        return frozenset(re.findall(rb"rq:worker:[\w-]+", _ask(self.socket, f"SMEMBERS {SCREENERS}".encode())))
+
 
 @contextlib.contextmanager
 def valkey_on(directory: Path) -> Iterator[Valkey]:
@@ -101,7 +107,7 @@ def wait_until_ready(valkey: Valkey, process: Process, stop: StopRequest, say: C
         now_s = monotonic_s()
         if process.poll() is not None:
             raise UserError(f"The embedded Valkey ended at once; the end of its log says why:\n{_log_end(valkey.directory)}")
-        answer = _ping(valkey.socket)
+        answer = _ask(valkey.socket, b"PING")
         if answer.startswith(b"+PONG"):
             return True
         if answer.startswith(b"-LOADING"):
@@ -141,13 +147,14 @@ def _lock(fd: int) -> bool:
     return True
 
 
-def _ping(path: Path) -> bytes:
+def _ask(path: Path, question: bytes) -> bytes:
+    """One question in Redis' inline form, without loading a client for it; nothing where nobody answers."""
     with socket.socket(socket.AF_UNIX) as line:
         line.settimeout(1.0)
         try:
             line.connect(str(path))
-            line.sendall(b"PING\r\n")
-            return line.recv(64)
+            line.sendall(question + b"\r\n")
+            return line.recv(65_536)
         except OSError:
             return b""
 

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -11,6 +11,7 @@ import click
 
 from crossline import datadir
 from crossline.address import in_url, is_ready, loopback
+from crossline.commands.web import server
 from crossline.embedded import Valkey, wait_until_ready
 from crossline.processes import Family, Fork, spawn
 from crossline.stopping import StopRequest
@@ -19,6 +20,7 @@ from schemas.errors import CrosslineError, UserError
 from schemas.settings import Settings
 
 READY_WITHIN_S: Final = 60.0
+SCREENER_WITHIN_S: Final = 5.0
 _READY_POLL_S: Final = 0.02
 _HOPELESS: Final = 3
 """A process that ended so often before anything was ready will not start."""
@@ -36,6 +38,7 @@ class House:
     valkey: Valkey | None
     family: Family
     stop: StopRequest
+    earlier_screeners: set[bytes] = field(default_factory=set)
 
     def start(self) -> bool:
         """Start everything and wait until a message would be accepted. False when stopped meanwhile. Raises UserError."""
@@ -43,9 +46,14 @@ class House:
             process = self.family.start("valkey", partial(self.valkey.start, self.environment))
             if not wait_until_ready(self.valkey, process, self.stop, _say):
                 return False
+            self.earlier_screeners.update(self.valkey.screeners())
         # All at once: web and worker load while the migrations run, and wait for them.
-        self._start_part("web")
-        self._start_part("worker")
+        # The server itself, not `crossline web`: what that checks is checked, and a Python less has to start.
+        command, additions = server(self.settings)
+        self.family.start("web", partial(spawn, command, self.environment | additions))
+        # -P: a folder called `store` in the current directory must not be taken for ours.
+        worker = [sys.executable, "-P", "-m", "crossline", "worker", "--data-dir", str(self.directory)]
+        self.family.start("worker", partial(spawn, worker, self.environment))
         self.family.start("migrate", partial(Fork, partial(_migrate, self.settings.database_url.get_secret_value())), again=False)
         return self._wait_until_ready()
 
@@ -69,11 +77,6 @@ class House:
             private_uri=f"http://{address}/callbacks/telesign/{self.settings.callback_tokens[0].get_secret_value()}",
         )
 
-    def _start_part(self, name: str) -> None:
-        # -P: a folder called `store` in the current directory must not be taken for ours.
-        command = [sys.executable, "-P", "-m", "crossline", name, "--data-dir", str(self.directory)]
-        self.family.start(name, partial(spawn, command, self.environment))
-
     def _wait_until_ready(self) -> bool:
         deadline_s = monotonic_s() + READY_WITHIN_S
         while not self.stop.wait(_READY_POLL_S):
@@ -83,10 +86,19 @@ class House:
             if self.family.deaths("web") >= _HOPELESS:
                 raise UserError("The web process does not start; the lines above say why.")
             if self.family.poll("migrate") == 0 and is_ready(self.settings.host, self.settings.port):
-                return True
+                return self._wait_for_screener()
             if monotonic_s() > deadline_s:
                 raise UserError(f"Nothing was ready after {READY_WITHIN_S:.0f} s; `crossline doctor` looks for the cause.")
         return False
+
+    def _wait_for_screener(self) -> bool:
+        """What is accepted is safe without a screener, so that none is waited for long."""
+        deadline_s = monotonic_s() + SCREENER_WITHIN_S
+        while self.valkey is not None and monotonic_s() < deadline_s and self.valkey.screeners() <= self.earlier_screeners:
+            if self.stop.wait(_READY_POLL_S):
+                return False
+            self.family.tend()
+        return True
 
 
 def stop_house(family: Family, stop: StopRequest) -> None:

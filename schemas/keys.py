@@ -27,3 +27,5 @@ WORK_STATS: Final = "crossline:stats:work"
 
 SCREEN_QUEUE: Final = "crossline"
 """Name of the only RQ queue."""
+SCREENERS: Final = f"rq:workers:{SCREEN_QUEUE}"
+"""Set: the keys of the workers on that queue, as RQ registers them."""

@@ -26,13 +26,13 @@ def web(data_dir: Path | None) -> None:
     HOST, PORT and WEB_CONCURRENCY say where, and with how many processes. Waits for the schema, and says so.
     """
     settings = load_settings(data_dir)
-    environment = datadir.environment(datadir.chosen(data_dir)) | _metrics_directory(settings)
     _say_settings(settings)
-    os.execve(sys.executable, command(settings), environment)
+    command, additions = server(settings)
+    os.execve(sys.executable, command, datadir.environment(datadir.chosen(data_dir)) | additions)
 
 
-def command(settings: Settings) -> list[str]:
-    """The command line that serves the app, under these settings."""
+def server(settings: Settings) -> tuple[list[str], dict[str, str]]:
+    """The command line that serves the app under these settings, and what its environment needs besides them."""
     flags: dict[str, Any] = {
         "app-dir": Path(crossline.__file__).parent.parent,
         "host": settings.host,
@@ -50,7 +50,7 @@ def command(settings: Settings) -> list[str]:
     switches = ["--factory", "--no-access-log", "--no-server-header", "--no-proxy-headers"]
     pairs = [word for name, value in flags.items() for word in (f"--{name}", str(value))]
     # -P: a folder called `store` in the current directory must not be taken for ours.
-    return [sys.executable, "-P", "-m", "uvicorn", *switches, *pairs, "crossline.web:create_app"]
+    return [sys.executable, "-P", "-m", "uvicorn", *switches, *pairs, "crossline.web:create_app"], _metrics_directory(settings)
 
 
 def effective(settings: Settings) -> dict[str, str]:
