@@ -1,11 +1,13 @@
 """Drains an inbox: claim, transcribe, done. Here it is decided what a failure means.
 
-A store that fails gives the lease back uncounted: the message is not to blame. Anything else counts: a lease that ran out because its
-worker died, or an exception that the message may have caused. A batch that failed twice is run item by item, each noted before it is
-begun; an item that was begun twice and never ended is poison and goes to quarantine, and its batch-mates go on.
+A store that fails gives every lease back uncounted: the messages are not to blame. Anything else counts: a lease that ran out because
+its worker died, or an exception that a message may have caused. A batch that failed twice is run item by item, each noted before it is
+begun; an item that was begun twice and never ended is poison and goes to quarantine, and its batch-mates go on. Such a run begins where
+the one before it broke off: what stands before the noted item is done.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+import contextlib
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Final
 
 import structlog
@@ -29,6 +31,8 @@ STORE_REST_MS: Final = 1_000
 FAILURE_REST_MS: Final = 500
 UNREADABLE_REST_MS: Final = 5_000
 DRAIN_FOR_S: Final = 10.0
+PIECE_BYTES: Final = 1024 * 1024
+"""Most bytes of bodies in one transaction: screening them must take much less time than a transaction may."""
 
 
 class Drain:
@@ -51,7 +55,7 @@ class Drain:
                 claimed = inbox.claim()
                 if not claimed:
                     return True
-                with renewed(inbox, claimed):
+                with renewed(inbox, claimed), _given_back_when_a_store_fails(inbox, claimed):
                     self._work(inbox, claimed)
             except StoreError as error:
                 log.warning("drain_paused", store=inbox.name.value, code=error.code, reason=error.message)
@@ -79,15 +83,19 @@ class Drain:
         if not readable:
             return
         batches = [batch for batch, _ in readable]
-        with _Failures(inbox, batches):
-            self._transcribe([item for _, items in readable for item in items])
+        with _counted_when_the_work_fails(inbox, batches):
+            for at, piece in enumerate(_pieces([item for _, items in readable for item in items])):
+                if at > 0:
+                    inbox.renew(batches)
+                self._transcribe(piece)
             inbox.done(batches)
 
     def _one_by_one(self, inbox: Inbox, batch: ClaimedBatch, items: Sequence[BatchItem]) -> None:
         log.warning("batch_run_alone", batch=batch.id, failures=batch.expired)
-        with _Failures(inbox, [batch]):
-            for at, item in enumerate(items):
-                if batch.alone is not None and batch.alone.item == at and batch.alone.begun >= BEGINNINGS_BEFORE_POISON:
+        first, begun = (0, 0) if batch.alone is None else (batch.alone.item, batch.alone.begun)
+        with _counted_when_the_work_fails(inbox, [batch]):
+            for at, item in enumerate(items[first:], start=first):
+                if at == first and begun >= BEGINNINGS_BEFORE_POISON:
                     self._quarantine(item)
                 elif not self._is_poison(item):
                     inbox.begin_alone(batch, at)
@@ -113,22 +121,37 @@ class Drain:
             return quarantine.is_waiting(tx, quarantine.POISON, item.body, self._tools.digests)
 
 
-class _Failures:
-    """Gives leases back when the block fails. Only `Exception` is taken for a failure of the work; a signal or time-out passes."""
+@contextlib.contextmanager
+def _given_back_when_a_store_fails(inbox: Inbox, batches: Sequence[ClaimedBatch]) -> Iterator[None]:
+    """Of what is done or given back already, nothing changes."""
+    try:
+        yield
+    except StoreError:
+        inbox.release(batches, delay_ms=STORE_REST_MS, counted=False)
+        raise
 
-    def __init__(self, inbox: Inbox, batches: Sequence[ClaimedBatch]) -> None:
-        self._inbox = inbox
-        self._batches = batches
 
-    def __enter__(self) -> None:
-        return None
+@contextlib.contextmanager
+def _counted_when_the_work_fails(inbox: Inbox, batches: Sequence[ClaimedBatch]) -> Iterator[None]:
+    """Only an `Exception` is taken for a failure of the work; a signal or RQ's time-out passes, and the lease runs out."""
+    try:
+        yield
+    except StoreError:
+        raise
+    except Exception as error:  # noqa: BLE001  whatever a message causes must not stop the others
+        log.error("batch_failed", batches=len(batches), error=type(error).__name__)
+        inbox.release(batches, delay_ms=FAILURE_REST_MS, counted=True)
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _trace: object) -> bool:
-        if isinstance(error, StoreError):
-            self._inbox.release(self._batches, delay_ms=STORE_REST_MS, counted=False)
-            return False
-        if isinstance(error, Exception):
-            log.error("batch_failed", batches=len(self._batches), error=type(error).__name__)
-            self._inbox.release(self._batches, delay_ms=FAILURE_REST_MS, counted=True)
-            return True
-        return False
+
+def _pieces(items: Sequence[BatchItem]) -> Iterator[list[BatchItem]]:
+    """The items in order, in lists of at most `PIECE_BYTES`, or of one item."""
+    piece: list[BatchItem] = []
+    size_bytes = 0
+    for item in items:
+        if piece and size_bytes + len(item.body) > PIECE_BYTES:
+            yield piece
+            piece, size_bytes = [], 0
+        piece.append(item)
+        size_bytes += len(item.body)
+    if piece:
+        yield piece

@@ -7,6 +7,8 @@ from typing import Final, Protocol
 
 CLAIM_ITEMS: Final = 512
 """Most items that one claim takes."""
+CLAIM_BYTES: Final = 8 * 1024 * 1024
+"""Most sealed bytes that one claim takes."""
 
 
 class StoreName(StrEnum):
@@ -48,7 +50,7 @@ class SealedBatch:
 
 @dataclass(frozen=True, slots=True)
 class Alone:
-    """The item that was being worked on alone when its worker was last heard of, and how often it was begun so."""
+    """The item that was being worked on alone when its worker was last heard of, and how often it was begun so and not given back."""
 
     item: int
     begun: int
@@ -84,7 +86,7 @@ class Inbox(Protocol):
     """Whether a lease can be renewed from another thread while the work goes on."""
 
     def claim(self, *, items: int = CLAIM_ITEMS) -> list[ClaimedBatch]:
-        """Lease all that is due, oldest first, up to `items` items (at least one batch). Atomic."""
+        """Lease all that is due, oldest first, up to `items` items and `CLAIM_BYTES` bytes (at least one batch). Atomic."""
 
     def renew(self, batches: Sequence[ClaimedBatch]) -> None:
         """Start the leases anew, where they are still ours."""
@@ -93,7 +95,10 @@ class Inbox(Protocol):
         """Remove batches whose work is committed, whoever holds them now."""
 
     def release(self, batches: Sequence[ClaimedBatch], *, delay_ms: int, counted: bool) -> None:
-        """Give leases back, where they are still ours, to be claimed again after a delay; counted like an expired lease, or not."""
+        """Give leases back, where they are still ours, to be claimed again after a delay; counted like an expired lease, or not.
+
+        Not counted, the latest beginning of an item that is worked on alone counts as not made.
+        """
 
     def begin_alone(self, batch: ClaimedBatch, item: int) -> Alone:
         """Note, durably and before it starts, that one item is worked on alone; renews the lease. Counts beginnings of the same item."""

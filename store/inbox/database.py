@@ -2,18 +2,18 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Final
+from typing import Any, Final
 
-from sqlalchemy import bindparam, delete, func, select, update
+from sqlalchemy import bindparam, case, delete, func, select, update
 
 from schemas.clock import utcnow_ms
 from schemas.errors import StoreUnreachable
 from schemas.tables import inbox_batches
 from store.engine import Database
-from store.inbox.batches import CLAIM_ITEMS, Alone, Backlog, ClaimedBatch, SealedBatch, Seen, StoreName
+from store.inbox.batches import CLAIM_BYTES, CLAIM_ITEMS, Alone, Backlog, ClaimedBatch, SealedBatch, Seen, StoreName
 
-LEASE_MS: Final = 40_000
-"""Longer than in Redis: this lease cannot be renewed while the worker's only connection is busy with the work itself."""
+LEASE_MS: Final = 25_000
+"""Longer than in Redis: this lease cannot be renewed while the worker's only connection is busy with a transaction of the work."""
 
 
 class DatabaseInbox:
@@ -45,29 +45,34 @@ class DatabaseInbox:
 
     def claim(self, *, items: int = CLAIM_ITEMS) -> list[ClaimedBatch]:
         """See `Inbox.claim`."""
-        now_ms, token, taken = utcnow_ms(), secrets.token_hex(8), 0
+        now_ms, token = utcnow_ms(), secrets.token_hex(8)
         with self._database.begin() as tx:
-            rows = tx.execute(
-                select(inbox_batches)
+            due = tx.execute(
+                select(inbox_batches.c.id, inbox_batches.c.item_count, func.length(inbox_batches.c.sealed).label("size_bytes"))
                 .where(inbox_batches.c.due_at_ms <= now_ms)
                 .order_by(inbox_batches.c.due_at_ms, inbox_batches.c.id)
                 .limit(items)
                 .with_for_update(skip_locked=True)
             ).all()
-            claimed: list[ClaimedBatch] = []
-            for row in rows:
-                if claimed and taken + row.item_count > items:
-                    break
-                taken += row.item_count
-                alone = None if row.mark_item is None else Alone(row.mark_item, row.mark_count)
-                claimed.append(ClaimedBatch(row.id, row.sealed, row.accepted_at_ms, row.claims, token, alone))
-            if claimed:
+            taken = inbox_batches.c.id.in_(_within_limits(due, items))
+            rows = tx.execute(select(inbox_batches).where(taken).order_by(inbox_batches.c.due_at_ms, inbox_batches.c.id)).all()
+            if rows:
                 tx.execute(
                     update(inbox_batches)
-                    .where(inbox_batches.c.id.in_([batch.id for batch in claimed]))
+                    .where(taken)
                     .values(due_at_ms=now_ms + self._lease_ms, claims=inbox_batches.c.claims + 1, token=token)
                 )
-        return claimed
+        return [
+            ClaimedBatch(
+                row.id,
+                row.sealed,
+                row.accepted_at_ms,
+                row.claims,
+                token,
+                None if row.mark_item is None else Alone(row.mark_item, row.mark_count),
+            )
+            for row in rows
+        ]
 
     def renew(self, batches: Sequence[ClaimedBatch]) -> None:
         """See `Inbox.renew`."""
@@ -75,8 +80,11 @@ class DatabaseInbox:
 
     def release(self, batches: Sequence[ClaimedBatch], *, delay_ms: int, counted: bool) -> None:
         """See `Inbox.release`."""
-        claims = inbox_batches.c.claims if counted else inbox_batches.c.claims - 1
-        self._hold(batches, {"due_at_ms": utcnow_ms() + delay_ms, "claims": claims, "token": None})
+        values: dict[str, object] = {"due_at_ms": utcnow_ms() + delay_ms, "token": None}
+        if not counted:
+            begun = inbox_batches.c.mark_count
+            values |= {"claims": inbox_batches.c.claims - 1, "mark_count": case((begun > 0, begun - 1), else_=0)}
+        self._hold(batches, values)
 
     def done(self, batches: Sequence[ClaimedBatch]) -> None:
         """See `Inbox.done`."""
@@ -118,3 +126,16 @@ class DatabaseInbox:
                 update(inbox_batches).where(mine).values(**values),
                 [{"held_id": batch.id, "held_token": batch.token} for batch in batches],
             )
+
+
+def _within_limits(due: Sequence[Any], items: int) -> list[str]:
+    """The ids of as many batches as one claim may take, and of one at least."""
+    taken: list[str] = []
+    item_count = size_bytes = 0
+    for row in due:
+        item_count += row.item_count
+        size_bytes += row.size_bytes
+        if taken and (item_count > items or size_bytes > CLAIM_BYTES):
+            break
+        taken.append(row.id)
+    return taken

@@ -9,7 +9,7 @@ import redis
 from schemas import keys
 from schemas.errors import StoreFull, StoreUnreachable
 from store.durability import Proof, async_redis_facts, prove_redis
-from store.inbox.batches import CLAIM_ITEMS, Alone, Backlog, ClaimedBatch, SealedBatch, Seen, StoreName
+from store.inbox.batches import CLAIM_BYTES, CLAIM_ITEMS, Alone, Backlog, ClaimedBatch, SealedBatch, Seen, StoreName
 from store.inbox.scripts import script
 from store.redis_client import open_async_redis, redis_errors
 
@@ -39,7 +39,7 @@ class RedisInbox:
         with redis_errors():
             rows: Any = self._claim(
                 keys=[keys.INBOX_BATCHES, keys.INBOX_DUE, keys.INBOX_ACCEPTED, keys.INBOX_CLAIMS, keys.INBOX_MARKS],
-                args=[items, self._lease_ms, token],
+                args=[items, CLAIM_BYTES, self._lease_ms, token],
             )
         return [
             ClaimedBatch(batch_id.decode(), sealed, int(float(accepted_at_ms)), int(expired), token, _alone(mark))
@@ -93,7 +93,7 @@ class RedisInbox:
             return
         pairs = [value for batch in batches for value in (batch.id, batch.token)]
         with redis_errors():
-            self._hold(keys=[keys.INBOX_DUE, keys.INBOX_CLAIMS], args=[due_in_ms, what, *pairs])
+            self._hold(keys=[keys.INBOX_DUE, keys.INBOX_CLAIMS, keys.INBOX_MARKS], args=[due_in_ms, what, *pairs])
 
 
 class RedisDoor:
@@ -115,8 +115,12 @@ class RedisDoor:
 
     async def prove(self) -> Proof:
         """Whether the server is durable. Raises StoreError."""
+        with redis_errors():
+            await self._client.ping()
+        connected_with = self._connections_made
         info, appendfsync = await async_redis_facts(self._client)
-        self._proven_with = self._connections_made
+        # Had it been reconnected in between, the facts would be of two servers: then they hold for neither.
+        self._proven_with = connected_with
         return prove_redis(info, appendfsync, vouched=self._vouched)
 
     async def accept(self, batch: SealedBatch) -> tuple[Seen, ...]:

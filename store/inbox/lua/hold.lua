@@ -1,7 +1,8 @@
 -- Change leases that are still ours: renew them, or give them back.
--- KEYS: due, claims
+-- KEYS: due, claims, marks
 -- ARGV: due in (ms), 'keep' | 'count' | 'forgive', then for each batch: id, token
--- keep: the lease goes on. count: it is over and counts like one that ran out. forgive: it is over and was never taken.
+-- keep: the lease goes on. count: it is over and counts like one that ran out. forgive: it is over and was never taken;
+-- what was last begun alone counts once less.
 -- Returns how many were still ours.
 local due_in_ms, what, ours = tonumber(ARGV[1]), ARGV[2], 0
 local time = redis.call('TIME')
@@ -16,6 +17,10 @@ for at = 3, #ARGV, 2 do
       redis.call('HSET', KEYS[2], id, claims .. ':')
     elseif what == 'forgive' then
       redis.call('HSET', KEYS[2], id, (claims - 1) .. ':')
+      local item, begun = string.match(redis.call('HGET', KEYS[3], id) or '', '^(%d+):(%d+)$')
+      if item then
+        redis.call('HSET', KEYS[3], id, item .. ':' .. math.max(0, begun - 1))
+      end
     end
   end
 end
