@@ -47,5 +47,7 @@ class Doorbell:
                 await self._thread.run(lambda: ring(self._client), within_s=RING_WITHIN_S)
             except StoreError as error:
                 log.warning("ring_lost", code=error.code)
+            except Exception as error:  # noqa: BLE001  the bell must go on working, whatever one ring ran into
+                log.error("ring_lost", code=type(error).__name__)
             await asyncio.sleep(REST_S)
         self._ringing = None

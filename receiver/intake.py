@@ -103,6 +103,12 @@ class Intake:
                 gathering.outcome.set_result(await self._commit(gathering))
             except Unavailable as error:
                 self._refuse(gathering, error)
+            except asyncio.CancelledError:
+                # The process ends at once: nobody may be left waiting for what will not come.
+                for unfinished in (gathering, *self._waiting):
+                    self._refuse(unfinished, ShuttingDown())
+                self._waiting.clear()
+                raise
             except Exception as error:  # noqa: BLE001  whatever it is, the callers must be told, and the next batch go on
                 log.error("commit_failed", error=type(error).__name__)
                 self._refuse(gathering, NoStoreAccepts())

@@ -14,7 +14,7 @@ import structlog
 
 from receiver.breaker import Breaker
 from schemas.clock import monotonic_s
-from schemas.errors import NoStoreAccepts, StoreError, StoreFull
+from schemas.errors import NoStoreAccepts, StoreError, StoreFull, StoreUnreachable
 from schemas.settings import AckStore
 from store.durability import Proof
 from store.inbox.batches import SealedBatch, Seen, StoreName
@@ -74,6 +74,8 @@ class Stores:
                 seen = await candidate.accept(batch)
             except StoreError as error:
                 self._note_failure(candidate, error)
+            except Exception as error:  # noqa: BLE001  the other store may well take it
+                self._note_failure(candidate, StoreUnreachable(f"The store failed ({type(error).__name__})."))
             else:
                 candidate.breaker.succeeded()
                 return candidate.name, seen
@@ -96,9 +98,12 @@ class Stores:
         try:
             async with asyncio.timeout(PROOF_WITHIN_S):
                 proof = await candidate.prove()
-        except (StoreError, TimeoutError) as error:
-            reason = error.message if isinstance(error, StoreError) else "no answer in time"
-            proof = Proof(proven=False, reasons=(reason,))
+        except StoreError as error:
+            proof = Proof(proven=False, reasons=(error.message,))
+        except TimeoutError:
+            proof = Proof(proven=False, reasons=("no answer in time",))
+        except Exception as error:  # noqa: BLE001  whatever it is, the watch must go on, and the store is not proven
+            proof = Proof(proven=False, reasons=(f"the proof failed ({type(error).__name__})",))
         now_s = monotonic_s()
         if proof != candidate.proof:
             log.info("store_proof", store=candidate.name.value, proven=proof.proven, reasons=proof.reasons)
