@@ -18,9 +18,8 @@ _MOST_GROUPS: Final = 8
 _LOOK_BACK: Final = 32
 
 # How numbers that are dialled without a zero are written in groups, beside North America's.
-_MOBILE_SHAPES: Final = frozenset({(3, 3, 3), (5, 5), (2, 5, 4), (5, 4), (3, 2, 2, 2), (4, 3, 3), (3, 4, 4)})
+_MOBILE_SHAPES: Final = frozenset({(3, 3, 3), (5, 5), (2, 5, 4), (3, 2, 2, 2), (4, 3, 3), (3, 4, 4)})
 _NORTH_AMERICAN_SHAPES: Final = frozenset({(3, 3, 4), (3, 7), (6, 4), (10,), (1, 3, 3, 4), (1, 10), (11,), (1, 3, 7)})
-_BARE_LENGTHS: Final = frozenset({10, 11})
 _ZERO_LENGTHS: Final = range(9, 13)
 
 _DATE: Final = re.compile(r"(?:\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})(?![-./]?\d)")
@@ -30,6 +29,7 @@ _LABEL: Final = re.compile(
     r"\W{0,3}(?:no|nr|num|number|id|code|n\u00famero|nummer|num\u00e9ro)?\W{0,3}(?:is|es|\u00e9|est|ist)?\W{0,3}|#\s?)\Z",
     re.IGNORECASE,
 )
+_ACCOUNT: Final = re.compile(r"(?<!\w)[A-Z]{2}\d{2} (?:[A-Z]{4} )?\Z")
 _MONEY_BEFORE: Final = re.compile(r"(?:[$\u20ac\u00a3\u00a5\u20b9]|\b(?:usd|eur|gbp|brl|r\$|rs))\s?\Z", re.IGNORECASE)
 _MONEY_AFTER: Final = re.compile(
     r"\s?(?:[$\u20ac\u00a3\u00a5\u20b9%]|(?:usd|eur|euros?|gbp|brl|dollars?|reais|pesos|km|miles|kg|sqm|views)\b)", re.IGNORECASE
@@ -47,10 +47,11 @@ def find(text: str, regions: tuple[str, ...]) -> Iterator[Match]:
     """The phone numbers in `text`, from left to right.
 
     International ones begin with `+` or `00`. Others are numbers of `regions`, or have the shape of one: North American, dialled
-    with a zero, or a mobile number in its usual groups. Prices, dates and labelled order numbers are none.
+    with a zero, or a mobile number in its usual groups. Prices, dates, bank accounts and labelled order numbers are none.
     """
     for run in _RUN.finditer(text):
-        if run.end() - run.start() < numbering.FEWEST_DIGITS:
+        short = run.end() - run.start() < numbering.FEWEST_DIGITS
+        if short or _ACCOUNT.search(text, max(0, run.start() - _LOOK_BACK), run.start()):
             continue
         groups = [_Group(start=found.start(), end=found.end(), digits=ascii_digits(found.group())) for found in _spans(run, text)]
         yield from _in_run(text, run.start(), groups, regions)
@@ -69,7 +70,9 @@ def by_shape(digits: str, shape: tuple[int, ...]) -> str | None:
             return f"{national[:3]}-{national[3:6]}-{national[6:]}"
     if digits[0] == "0":
         return digits if len(digits) in _ZERO_LENGTHS and digits[1] != "0" and numbering.is_valid_after_a_zero(digits[1:]) else None
-    usual = shape in _MOBILE_SHAPES or (len(shape) == 1 and len(digits) in _BARE_LENGTHS)
+    # Ten bare digits that begin with 1 are a point in time far more often than a number.
+    bare = len(shape) == 1 and (len(digits) == 11 or (len(digits) == 10 and digits[0] != "1"))
+    usual = bare or shape in _MOBILE_SHAPES
     return digits if usual and numbering.is_mobile_somewhere(digits) else None
 
 

@@ -16,6 +16,7 @@ MOST_OTHER_MESSAGES: Final = 8
 LONGEST_PAUSE_S: Final = 24 * 3600
 _MOST_DIGITS_OF_A_PART: Final = 9
 _FEWEST_DIGITS: Final = 10
+_FEWEST_DIGITS_IN_A_REGION: Final = 9
 _DIGIT: Final = re.compile(r"\d")
 _AMOUNT: Final = re.compile(
     r"[$\u20ac\u00a3\u00a5\u20b9%]|\d\s?(?:k|am|pm|h|usd|eur|euros?|dollars?|min|km|reais)\b|\d:\d\d", re.IGNORECASE
@@ -110,6 +111,7 @@ def _reading(window: Sequence[_Part], regions: tuple[str, ...]) -> str | None:
     digits = "".join(part.digits for part in window)
     if window[0].plus:
         return numbering.reading_of("+" + digits, regions=())
-    if len(digits) < _FEWEST_DIGITS:
-        return None
-    return numbering.reading_of(digits, regions=regions) or phone.by_shape(digits, (len(digits),))
+    dialled = numbering.reading_of(digits, regions=regions) if len(digits) >= _FEWEST_DIGITS_IN_A_REGION else None
+    if dialled is not None or len(digits) < _FEWEST_DIGITS:
+        return dialled
+    return phone.by_shape(digits, (len(digits),))
