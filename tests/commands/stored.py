@@ -3,13 +3,17 @@
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
+from schemas.batches import BatchItem, ItemKind
 from schemas.callbacks import decode_callback
+from schemas.clock import to_ms
 from schemas.findings import Action, Category, Finding, Mode
 from schemas.messages import MoMessage
 from schemas.settings import Settings
-from store import cases, conversations, message_ids, transcripts
+from store import cases, conversations, message_ids, quarantine, transcripts
 from store.cases import FindingOf
 from store.engine import Database
+from store.inbox.batches import SealedBatch
+from store.inbox.sealed import seal_batch
 from store.sealing.digests import Digests
 from store.sealing.keyring import Keyring
 from tests.support.callbacks import callback_body
@@ -72,3 +76,22 @@ def store_messages(
         ]
         cases.add_findings(tx, raised, keys, now=RECEIVED_AT)
     database.close()
+
+
+def make_batch(keyring: Keyring, digests: Digests, *, count: int = 1) -> SealedBatch:
+    """A sealed batch of messages, as a receiver makes it."""
+    bodies = [callback_body() for _ in range(count)]
+    items = [BatchItem(ItemKind.MESSAGE, to_ms(RECEIVED_AT), body) for body in bodies]
+    marks = [digests.duplicate_mark(decode_callback(body, received_at=RECEIVED_AT)) for body in bodies]
+    return seal_batch(items, marks, keyring)
+
+
+def quarantine_bodies(settings: Settings, bodies: Sequence[tuple[str, bytes]], *, keyring: Keyring | None = None) -> list[str]:
+    """Keep bodies in quarantine, each for a reason; their ids in the same order."""
+    digests = digests_of(settings)
+    database = Database.open(settings.database_url.get_secret_value())
+    with database.begin() as tx:
+        received = [quarantine.Received(reason, body, RECEIVED_AT) for reason, body in bodies]
+        quarantine.keep(tx, received, keyring or keyring_of(settings), digests)
+    database.close()
+    return [digests.of_quarantined(reason, body).hex() for reason, body in bodies]

@@ -3,32 +3,17 @@
 import csv
 import io
 import json
-from collections.abc import Callable, Mapping
-from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
-from crossline.cli import main
 from crossline.transcript_forms.csv_form import safe_cell
 from crossline.visible import masked_number, visible, visible_json
 from schemas.settings import Settings
 from store import transcripts
+from tests.commands.conftest import Run
 from tests.commands.stored import make_finding, make_message, store_messages
 
-Run = Callable[..., Result]
 SESSION = "B5862A14363C016C8832D53625270015"
-
-
-@pytest.fixture
-def run(environ: Mapping[str, str], tmp_path: Path) -> Run:
-    """Runs one command on this test's stores."""
-
-    def run(*arguments: str, stdin: str = "") -> Result:
-        variables = {**environ, "CROSSLINE_DATA_DIR": str(tmp_path / "none")}
-        return CliRunner().invoke(main, list(arguments), env=variables, input=stdin)
-
-    return run
 
 
 def test_a_transcript_is_printed_in_submit_order_with_parties_and_findings(run: Run, settings: Settings) -> None:
