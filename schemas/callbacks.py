@@ -34,6 +34,7 @@ _SURROGATE_ESCAPE: Final = re.compile(rb"\\u[dD][89a-fA-F]")
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 _MAX_PHONE_CHARACTERS: Final = 64
 _MAX_TIMESTAMP_CHARACTERS: Final = 128
+_LONGEST_INTEGER: Final = 20
 
 
 def decode_callback(body: bytes, *, received_at: datetime) -> MoMessage:
@@ -101,13 +102,20 @@ def _parse_leniently(payload: bytes) -> Any:
     except UnicodeDecodeError:
         raise MalformedCallback("The body is not UTF-8.") from None
     try:
-        return json.loads(text, parse_constant=_no_constant, object_pairs_hook=_mended_object)
+        return json.loads(text, parse_constant=_no_constant, parse_int=_number, object_pairs_hook=_mended_object)
     except (ValueError, RecursionError):
         raise MalformedCallback("The body is not JSON.") from None
 
 
 def _no_constant(name: str) -> Any:
     raise ValueError(name)
+
+
+def _number(digits: str) -> int | float:
+    """As orjson reads it: what does not fit 64 bits is a float. The standard library refuses integers of thousands of digits."""
+    if len(digits) <= _LONGEST_INTEGER and -(2**63) <= int(digits) < 2**64:
+        return int(digits)
+    return float(digits)
 
 
 def _mended_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
