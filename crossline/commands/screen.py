@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -29,9 +30,17 @@ class BadLine(ValueError):
         self.line_id = line_id
 
 
+def _region(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    if given is not None and not re.fullmatch("[A-Za-z]{2}", given):
+        raise click.BadParameter("a region is two letters, such as US, GB or BR.")
+    return given
+
+
 @click.command(short_help="Screen a text, or lines of JSON, against the policy.")
 @click.argument("text", required=False)
-@click.option("--region", metavar="CODE", help="Where a number may be dialled from, such as US; without it none is assumed.")
+@click.option(
+    "--region", metavar="CODE", callback=_region, help="Where a number may be dialled from, such as US; without it none is assumed."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the findings as one JSON object.")
 @click.option("--jsonl", "as_lines", is_flag=True, help="Screen lines of JSON from standard input, and answer each with one.")
 def screen(text: str | None, region: str | None, as_json: bool, as_lines: bool) -> None:

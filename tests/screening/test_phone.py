@@ -114,5 +114,10 @@ def test_the_reading_is_the_number(text: str, reading: str) -> None:
     assert match.reading == reading
 
 
-def test_two_numbers_are_two_matches() -> None:
-    assert evidence_of(phone.find, "510-444-5610 or 510-444-5611") == ["510-444-5610", "510-444-5611"]
+@pytest.mark.parametrize(
+    "between",
+    [" or ", " / ", "/", " - ", ", ", "\n", " "],
+    ids=["or", "a slash with spaces", "a slash", "a dash", "a comma", "a line", "a space"],
+)
+def test_two_numbers_are_two_matches(between: str) -> None:
+    assert evidence_of(phone.find, f"510-444-5610{between}510-444-5611") == ["510-444-5610", "510-444-5611"]

@@ -70,7 +70,9 @@ def test_a_region_may_be_given(tmp_path: Path) -> None:
     assert [f["reading"] for f in answers(run(tmp_path, "--json", "--region", "dk", "20 12 34 56"))[0]["findings"]] == ["+45 20 12 34 56"]
 
 
-@pytest.mark.parametrize("arguments", [[], ["--jsonl", "a text"]], ids=["no text", "a text beside --jsonl"])
+@pytest.mark.parametrize(
+    "arguments", [[], ["--jsonl", "a text"], ["--region", "Denmark", "a text"]], ids=["no text", "a text beside --jsonl", "no region"]
+)
 def test_what_cannot_be_meant_is_refused_with_what_to_do(tmp_path: Path, arguments: list[str]) -> None:
     done = run(tmp_path, *arguments)
 
@@ -101,46 +103,58 @@ def test_lines_are_answered_one_by_one(tmp_path: Path) -> None:
     assert five == {"id": "five", "findings": []}
 
 
-@pytest.mark.parametrize(
-    "line, line_id, says",
-    [
-        pytest.param(b"nope", None, "write one whole JSON object", id="not JSON"),
-        pytest.param(b"[1]", None, "not a JSON object", id="not an object"),
-        pytest.param(b'{"id": "x\xff"}', None, "UTF-8", id="not UTF-8"),
-        pytest.param(b"[" * 100_000, None, "write one whole JSON object", id="nested without end"),
-        pytest.param(b'{"text": "shit"}', None, '"id"', id="no id"),
-        pytest.param(b'{"id": null, "text": "shit"}', None, '"id"', id="an id that is nothing"),
-        pytest.param(b'{"id": true, "text": "shit"}', None, '"id"', id="an id that is true"),
-        pytest.param(b'{"id": "x"}', "x", 'give "text"', id="neither text nor messages"),
-        pytest.param(b'{"id": "x", "text": 5}', "x", '"text" must be a string', id="a text that is a number"),
-        pytest.param(b'{"id": "x", "text": "a", "messages": []}', "x", "not both", id="text and messages"),
-        pytest.param(b'{"id": "x", "messages": {}}', "x", "must be a list", id="messages that are no list"),
-        pytest.param(b'{"id": "x", "messages": [{"from": "a", "text": "b"}, {"text": "b"}]}', "x", "message 1", id="a message of nobody"),
-        pytest.param(b'{"id": "x", "messages": ["a"]}', "x", "message 0", id="a message that is no object"),
-        pytest.param(b'{"id": "x", "text": "a", "region": 5}', "x", '"region"', id="a region that is a number"),
-    ],
-)
-def test_a_bad_line_is_named_and_the_others_are_screened(tmp_path: Path, line: bytes, line_id: str | None, says: str) -> None:
+BAD_LINES = {
+    "not JSON": (b"nope", None, "write one whole JSON object"),
+    "not an object": (b"[1]", None, "not a JSON object"),
+    "not UTF-8": (b'{"id": "x\xff"}', None, "UTF-8"),
+    "nested without end": (b"[" * 100_000, None, "write one whole JSON object"),
+    "no id": (b'{"text": "shit"}', None, '"id"'),
+    "an id that is nothing": (b'{"id": null, "text": "shit"}', None, '"id"'),
+    "an id that is true": (b'{"id": true, "text": "shit"}', None, '"id"'),
+    "neither text nor messages": (b'{"id": "x"}', "x", 'give "text"'),
+    "a text that is a number": (b'{"id": "x", "text": 5}', "x", '"text" must be a string'),
+    "text and messages": (b'{"id": "x", "text": "a", "messages": []}', "x", "not both"),
+    "messages that are no list": (b'{"id": "x", "messages": {}}', "x", "must be a list"),
+    "a message of nobody": (b'{"id": "x", "messages": [{"from": "a", "text": "b"}, {"text": "b"}]}', "x", "message 1"),
+    "a message that is no object": (b'{"id": "x", "messages": ["a"]}', "x", "message 0"),
+    "a region that is a number": (b'{"id": "x", "text": "a", "region": 5}', "x", '"region"'),
+}
+STRANGE_TEXTS = {"NUL": "\x00", "a surrogate": "\ud800 tom@example.com", "marks": "\u202e\u0301", "emoji": "\U0001f600" * 3000}
+
+
+@pytest.fixture(scope="module")
+def mixed(tmp_path_factory: pytest.TempPathFactory) -> subprocess.CompletedProcess[bytes]:
+    """One run over a good line, every bad line, a blank one, every strange text and the good line again."""
     good = b'{"id": "good", "text": "call 510-444-5610"}'
-    done = run(tmp_path, "--jsonl", given=good + b"\n\n" + line + b"\n" + good + b"\n")
-    first, bad, last = answers(done)
+    bad = [line for line, _, _ in BAD_LINES.values()]
+    strange = [json.dumps({"id": text, "text": text}).encode() for text in STRANGE_TEXTS.values()]
+    return run(tmp_path_factory.mktemp("mixed"), "--jsonl", given=b"\n".join([good, *bad, b"", *strange, good]))
 
-    assert done.returncode == 1
+
+@pytest.mark.parametrize("name", BAD_LINES)
+def test_a_bad_line_is_named_with_what_to_do(mixed: subprocess.CompletedProcess[bytes], name: str) -> None:
+    place = list(BAD_LINES).index(name) + 1
+    _, line_id, says = BAD_LINES[name]
+    answer = answers(mixed)[place]
+
+    assert answer["id"] == line_id
+    assert answer["error"].startswith(f"line {place + 1}: ")
+    assert says in answer["error"]
+
+
+def test_the_lines_beside_a_bad_one_are_screened(mixed: subprocess.CompletedProcess[bytes]) -> None:
+    first, *_, last = answers(mixed)
+
     assert first == last == {"id": "good", "findings": [PHONE]}
-    assert bad["id"] == line_id
-    assert bad["error"].startswith("line 3: ")
-    assert says in bad["error"]
-    assert done.stderr == b""
+    assert mixed.returncode == 1
+    assert mixed.stderr == b""
 
 
-@pytest.mark.parametrize(
-    "text", ["\x00", "\ud800 tom@example.com", "\u202e\u0301", "\U0001f600" * 3000], ids=["NUL", "a surrogate", "marks", "emoji"]
-)
-def test_no_text_is_too_strange(tmp_path: Path, text: str) -> None:
-    done = run(tmp_path, "--jsonl", given=json.dumps({"id": text, "text": text}).encode())
+@pytest.mark.parametrize("name", STRANGE_TEXTS)
+def test_no_text_is_too_strange(mixed: subprocess.CompletedProcess[bytes], name: str) -> None:
+    [answer] = [answer for answer in answers(mixed) if answer["id"] == STRANGE_TEXTS[name]]
 
-    assert [answer["id"] for answer in answers(done)] == [text]
-    assert done.returncode == 0
+    assert [finding["rule"] for finding in answer["findings"]] == (["contact.email"] if name == "a surrogate" else [])
 
 
 def start(directory: Path) -> subprocess.Popen[bytes]:

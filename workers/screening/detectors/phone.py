@@ -14,13 +14,16 @@ CAUSE: Final = r"\p{Nd}(?:\P{Nd}{0,4}\p{Nd}){6}"
 
 _DIGITS: Final = re.compile(r"\d+")
 _RUN: Final = re.compile(r"(?<!\w)(?<!\d[.,])[+\uff0b(]{0,2}\d++(?:[\s().\-/\u2010-\u2015\u2212\uff0d]{1,4}+\d++)*+")
+_APART: Final = re.compile(r"[\s/]")
 _MOST_GROUPS: Final = 8
+_PLUS: Final = frozenset("+\uff0b")
 _LOOK_BACK: Final = 32
 
 # How numbers that are dialled without a zero are written in groups, beside North America's.
 _MOBILE_SHAPES: Final = frozenset({(3, 3, 3), (5, 5), (2, 5, 4), (3, 2, 2, 2), (4, 3, 3), (3, 4, 4)})
 _NORTH_AMERICAN_SHAPES: Final = frozenset({(3, 3, 4), (3, 7), (6, 4), (10,), (1, 3, 3, 4), (1, 10), (11,), (1, 3, 7)})
 _ZERO_LENGTHS: Final = range(9, 13)
+_MOST_GROUPS_OF_A_SHAPE: Final = max(len(shape) for shape in _MOBILE_SHAPES | _NORTH_AMERICAN_SHAPES)
 
 _DATE: Final = re.compile(r"(?:\d{1,2}[-./]\d{1,2}[-./](?:19|20)?\d\d|(?:19|20)\d\d[-./]\d{1,2}[-./]\d{1,2})(?![-./]?\d)")
 _LABEL: Final = re.compile(
@@ -94,12 +97,13 @@ def _in_run(text: str, run_start: int, groups: Sequence[_Group], regions: tuple[
 
 def _longest_number(text: str, run_start: int, groups: Sequence[_Group], first: int, regions: tuple[str, ...]) -> tuple[int, Match] | None:
     """The longest window of groups from `first` that is a number, as the index past it and its match."""
-    if first and not text[groups[first - 1].end : groups[first].start].isspace():
+    if first and not _APART.search(text, groups[first - 1].end, groups[first].start):
         return None
-    for past in _ends(groups, first):
-        if past < len(groups) and not text[groups[past - 1].end : groups[past].start].isspace():
+    start = _with_sign(text, run_start, groups[first].start)
+    any_shape = regions or groups[first].digits[0] == "0" or not _PLUS.isdisjoint(text[start : groups[first].start])
+    for past in _ends(groups, first, _MOST_GROUPS if any_shape else _MOST_GROUPS_OF_A_SHAPE):
+        if past < len(groups) and not _APART.search(text, groups[past - 1].end, groups[past].start):
             continue
-        start = _with_sign(text, run_start, groups[first].start)
         end = groups[past - 1].end
         reading = _reading(text, start, end, groups[first:past], regions)
         if reading is not None:
@@ -107,10 +111,10 @@ def _longest_number(text: str, run_start: int, groups: Sequence[_Group], first: 
     return None
 
 
-def _ends(groups: Sequence[_Group], first: int) -> list[int]:
+def _ends(groups: Sequence[_Group], first: int, most_groups: int) -> list[int]:
     """The ends of the windows from `first` that hold as many digits as a number has, longest first."""
     total, ends = 0, []
-    for past in range(first + 1, min(len(groups), first + _MOST_GROUPS) + 1):
+    for past in range(first + 1, min(len(groups), first + most_groups) + 1):
         total += len(groups[past - 1].digits)
         if total > numbering.MOST_DIGITS + 2:
             break
@@ -130,7 +134,7 @@ def _reading(text: str, start: int, end: int, groups: Sequence[_Group], regions:
     if end < len(text) and (text[end].isalnum() and text[end] not in "xX"):
         return None
     digits = "".join(group.digits for group in groups)
-    if set(text[start : groups[0].start]) & {"+", "\uff0b"}:
+    if not _PLUS.isdisjoint(text[start : groups[0].start]):
         return numbering.reading_of("+" + text[groups[0].start : end], regions=())
     if digits.startswith("00"):
         return numbering.reading_of("+" + digits[2:], regions=())
