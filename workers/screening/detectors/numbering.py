@@ -66,18 +66,17 @@ def _international(written: str) -> str | None:
 
 def _could_be_dialled(written: str, region: str) -> bool:
     """Whether it is worth the time to parse: digits that fit the region's plan, after a country code or what is dialled first there."""
-    gate = _gate(region)
-    return gate is None or gate.fullmatch(written) is not None
+    return _gate(region).fullmatch(written) is not None
 
 
 @cache
 def _gate(region: str) -> Any:
-    """One expression for what may be dialled in a region; None where the plan rewrites numbers, so that only parsing tells."""
+    """One expression for what may be dialled in a region; where dialling rewrites a number, for all that begins as it does there."""
     metadata: Any = _metadata()[region]
-    if metadata.national_prefix_transform_rule:
-        return None
     dialled_first = metadata.national_prefix_for_parsing or ""
-    return re2.compile(rf"(?:{metadata.country_code})?(?:{dialled_first})?(?:{metadata.general_desc.national_number_pattern})", _options())
+    national = metadata.general_desc.national_number_pattern
+    rewritten = r"\d*" if metadata.national_prefix_transform_rule else f"(?:{national})"
+    return re2.compile(rf"(?:{metadata.country_code})?(?:(?:{dialled_first}){rewritten}|{national})", _options())
 
 
 def _plans_of(national: str) -> list[tuple[str, str]]:
