@@ -1,12 +1,16 @@
-"""uvicorn's HTTP/1.1 protocol with limits on a request's head, for which it has none; loaded by `--http receiver.protocol:TimedProtocol`.
+"""uvicorn's HTTP/1.1 protocol with what it lacks; loaded by `--http receiver.protocol:TimedProtocol`.
 
-A connection that sends no whole head in time is closed: it may be idle from the start, slow, or still pouring the body of a request
-that has been answered. Between requests uvicorn's own keep-alive timeout holds.
+* A head has a limit of time and size. A connection that sends no whole head in time is closed: it may be idle from the start, slow,
+  or still pouring the body of a request that has been answered. Between requests uvicorn's own keep-alive timeout holds.
+* A request that offers to upgrade the connection keeps its body. The parser stops after such a head and drops what follows, though
+  RFC 9110 lets a server ignore the offer; so the head is read again without it.
+* What is not HTTP is answered with a problem document.
 """
 
 import asyncio
 from typing import Any, Final
 
+import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from receiver.problems import problem
@@ -14,18 +18,18 @@ from schemas.errors import BadRequest, HeadTooLarge
 
 HEAD_TIMEOUT_S: Final = 10.0
 MOST_HEAD_BYTES: Final = 65_536
+_UPGRADING: Final = (b"upgrade", b"http2-settings")
 
 
 class TimedProtocol(HttpToolsProtocol):
     """One connection."""
-
-    head_timeout_s = HEAD_TIMEOUT_S
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self._head_timer: asyncio.TimerHandle | None = None
         self._head_bytes = 0
         self._in_body = False
+        self._offers_upgrade = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """The head's time starts with the connection."""
@@ -39,7 +43,13 @@ class TimedProtocol(HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Bytes outside of a running request belong to a head, or to the body of a request that was answered without it: both are timed."""
-        super().data_received(data)
+        self._unset_keepalive_if_required()
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade as stopped:
+            self._go_on_without_upgrade(data[stopped.args[0] :])
+        except httptools.HttpParserError:
+            self._close_with(problem(BadRequest(), closes=True).on_wire())
         cycle: RequestResponseCycle | None = self.cycle
         if (cycle is None or cycle.response_complete) and not self.transport.is_closing():
             if self._head_timer is None:
@@ -51,16 +61,25 @@ class TimedProtocol(HttpToolsProtocol):
         self._stop_head_timer()
         self._head_bytes = 0
         self._in_body = True
-        super().on_headers_complete()
+        self._offers_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
+        if not self._offers_upgrade:
+            super().on_headers_complete()
 
     def on_message_complete(self) -> None:
         """The body is whole; what follows is the next head."""
         self._in_body = False
-        super().on_message_complete()
+        if not self._offers_upgrade:
+            super().on_message_complete()
 
-    def send_400_response(self, msg: str) -> None:
-        """What is not HTTP is answered as every other error is."""
-        self._close_with(problem(BadRequest(), closes=True).on_wire())
+    def _go_on_without_upgrade(self, rest: bytes) -> None:
+        if not self._offers_upgrade:
+            return
+        method, version = self.parser.get_method(), self.parser.get_http_version().encode()
+        kept = [b"%s: %s" % (name, _without_offer(name, value)) for name, value in self.headers if name not in _UPGRADING]
+        lines = [b"%s %s HTTP/%s" % (method, self.url, version), *kept]
+        self.parser = httptools.HttpRequestParser(self)
+        self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
+        self.data_received(b"\r\n".join(lines) + b"\r\n\r\n" + rest)
 
     def _count_head(self, size_bytes: int) -> None:
         if self._in_body:
@@ -74,7 +93,7 @@ class TimedProtocol(HttpToolsProtocol):
         self.transport.close()
 
     def _start_head_timer(self) -> None:
-        self._head_timer = self.loop.call_later(self.head_timeout_s, self._give_up)
+        self._head_timer = self.loop.call_later(HEAD_TIMEOUT_S, self._give_up)
 
     def _stop_head_timer(self) -> None:
         if self._head_timer is not None:
@@ -84,3 +103,9 @@ class TimedProtocol(HttpToolsProtocol):
     def _give_up(self) -> None:
         self._head_timer = None
         self.transport.close()
+
+
+def _without_offer(name: bytes, value: bytes) -> bytes:
+    if name != b"connection":
+        return value
+    return b",".join(token for token in value.split(b",") if token.strip().lower() not in _UPGRADING)
