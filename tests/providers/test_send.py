@@ -16,8 +16,8 @@ from crossline.datadir import Runtime, write_runtime
 from providers.sandbox.deliveries import Attempt
 from schemas.clock import utcnow
 from schemas.signatures import authorization, callback_signature
-from tests.conftest import StartProcess
 from tests.providers.scripted_server import answering
+from tests.support.crossline import StartProcess
 from tests.support.polling import wait_until
 from tests.support.ports import free_port
 
