@@ -25,8 +25,8 @@ def test_copies_are_sent_at_once_each_with_its_own_attempts() -> None:
     assert all(delivery.acknowledged for delivery in deliveries)
 
 
-def test_thousands_of_messages_are_delivered_each_once() -> None:
-    ids = [new_mo_reference_id() for _ in range(2000)]
+def test_a_thousand_messages_are_delivered_each_once() -> None:
+    ids = [new_mo_reference_id() for _ in range(1000)]
 
     async def work(url: str) -> list[Delivery]:
         async with Sender(url, concurrency=16) as sender:
