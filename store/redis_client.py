@@ -31,7 +31,7 @@ def open_redis(url: str, *, tls_verify: bool = True, call_within_s: float = CALL
         retry=Retry(NoBackoff(), 0),
         **_options(url, tls_verify=tls_verify, call_within_s=call_within_s),
     )
-    return redis.Redis(connection_pool=pool)
+    return redis.Redis.from_pool(pool)
 
 
 def open_async_redis(url: str, *, tls_verify: bool = True, call_within_s: float, connected: Callable[[], None]) -> "redis.asyncio.Redis":
@@ -49,7 +49,7 @@ def open_async_redis(url: str, *, tls_verify: bool = True, call_within_s: float,
         redis_connect_func=connect,
         **_options(url, tls_verify=tls_verify, call_within_s=call_within_s),
     )
-    return redis.asyncio.Redis(connection_pool=pool)
+    return redis.asyncio.Redis.from_pool(pool)
 
 
 @contextlib.contextmanager
