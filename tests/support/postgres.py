@@ -76,6 +76,15 @@ class PostgresProcess(ServerProcess):
             connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}" STRATEGY file_copy')
         return self.url(name)
 
+    def empty_database(self, name: str) -> str:
+        """A database that was migrated, with no row left in it and nobody connected to it; its address."""
+        with self.client() as connection:
+            connection.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s", [name])
+        with self.client(name) as connection:
+            tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'")
+            connection.execute(";".join(f'DELETE FROM "{table}"' for (table,) in tables))
+        return self.url(name)
+
     def drop_database(self, name: str) -> None:
         """Remove a database, whoever is still connected to it."""
         with self.client() as connection:

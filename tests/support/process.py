@@ -67,12 +67,14 @@ class ServerProcess:
     def pause(self) -> None:
         """Make the process and its children hang: SIGSTOP. Connections to it stay open and get no answer."""
         for process in self._family():
-            process.suspend()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.suspend()
 
     def resume(self) -> None:
         """Let a paused process go on."""
         for process in reversed(self._family()):
-            process.resume()
+            with contextlib.suppress(psutil.NoSuchProcess):
+                process.resume()
 
     def wait(self, *, within_s: float = 10.0) -> int:
         """The exit code of a process that ends by itself. Fails when it does not in time."""
