@@ -35,7 +35,7 @@ class Up(ServerProcess):
 
     def wait_ready(self) -> None:
         """Return when it has printed all that it says when it is ready."""
-        wait_until(lambda: self._is_ready(), within_s=READY_WITHIN_S, what="up being ready")
+        wait_until(self._is_ready, within_s=READY_WITHIN_S, what="up being ready")
 
     @property
     def private_uri(self) -> str:
@@ -82,6 +82,12 @@ class Up(ServerProcess):
 
 
 StartUp = Callable[..., Up]
+
+
+@pytest.fixture
+def database_url(sqlite_url: str) -> str:
+    """One database is enough here: these tests are about processes."""
+    return sqlite_url
 
 
 @pytest.fixture

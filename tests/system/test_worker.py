@@ -1,0 +1,51 @@
+"""`crossline worker`: its processes end with it, however it ends, and start again when they end by themselves."""
+
+import os
+import signal
+
+import psutil
+
+from tests.support.crossline import CrosslineProcess, StartProcess
+from tests.support.polling import wait_until
+from tests.system.conftest import gone
+
+
+def parts(worker: CrosslineProcess) -> list[psutil.Process]:
+    """The processes that the worker supervises, oldest first."""
+    return sorted(psutil.Process(worker.pid).children(), key=lambda process: process.create_time())
+
+
+def test_it_runs_as_many_screeners_as_asked_for_and_one_keeper(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    worker = crossline_process("worker", "--processes", "2", environ=environ, until_log="keeper_started")
+
+    assert len(parts(worker)) == 3
+
+
+def test_sigterm_ends_all_of_it_in_time(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    family = parts(worker)
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    assert worker.wait(within_s=5) == 0
+    assert gone(family)
+
+
+def test_sigkill_of_the_supervisor_ends_all_of_it(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    family = parts(worker)
+
+    os.kill(worker.pid, signal.SIGKILL)
+
+    wait_until(lambda: gone(family), within_s=2, what="no process left")
+
+
+def test_a_screener_that_is_killed_is_replaced(crossline_process: StartProcess, environ: dict[str, str]) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    screener, keeper = parts(worker)
+
+    screener.kill()
+
+    assert "SIGKILL" in worker.wait_for_log("process_ended")
+    wait_until(lambda: len(parts(worker)) == 2 and screener.pid not in [part.pid for part in parts(worker)], what="its successor")
+    assert keeper.is_running()
