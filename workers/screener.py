@@ -33,9 +33,15 @@ class JobDeadline(UnixSignalDeathPenalty):
 
 
 class Screener(SimpleWorker):
-    """RQ's worker with our deadline."""
+    """RQ's worker with our deadline. Two connections are enough for it: to end a job it holds one and asks on another."""
 
     death_penalty_class = JobDeadline
+
+    def subscribe(self) -> None:
+        """Left out: it would hold a connection and a thread for commands that nobody sends."""
+
+    def set_shutdown_requested_date(self) -> None:
+        """Left out: called by a signal, it would wait for a connection that the code which it interrupted holds."""
 
     @property
     def is_stopping(self) -> bool:
@@ -47,7 +53,6 @@ def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Returns too when Redis goes away: the supervisor starts it again."""
     context = WorkerContext.of(settings)
     wait_until_ready(context)
-    # Two connections: the worker's own, and the one on which RQ listens for commands.
     client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify, connections=2)
     screener = Screener(
         [Queue(keys.SCREEN_QUEUE, connection=client, serializer=JSONSerializer)],
