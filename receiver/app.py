@@ -9,7 +9,7 @@ import structlog
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from receiver.bodies import TIMEOUT_S
 from receiver.callbacks import PREFIX, Acceptor, CallbackEndpoint
@@ -74,20 +74,11 @@ class _Receiver:
             await self._page(scope, receive, send)
 
     async def _page(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """A page's own fault is logged by type alone: uvicorn would print the exception's text."""
-        started = False
-
-        async def watched(message: Message) -> None:
-            nonlocal started
-            started = True
-            await send(message)
-
+        """A page's own fault, once answered, is logged by type alone: uvicorn would print the exception's text."""
         try:
-            await self._pages(scope, receive, watched)
+            await self._pages(scope, receive, send)
         except Exception as error:  # noqa: BLE001  whatever a page does wrong, the door stays open
             log.error("page_failed", error=type(error).__name__)
-            if not started and scope["type"] == "http":
-                await problem(Unavailable())(scope, receive, send)
 
     async def _live(self, receive: Receive, send: Send) -> None:
         await receive()
@@ -116,13 +107,16 @@ def _pages(metrics: DoorMetrics, readyz: Readyz, page: MetricsPage, routes: Sequ
     async def own_error(_request: Request, error: Any) -> Answer:
         return refused(error)
 
+    async def failed(_request: Request, _error: Any) -> Answer:
+        return refused(Unavailable())
+
     def refused(error: CrosslineError, *, allow: str = "GET") -> Answer:
         metrics.refused(error.code)
         return problem(error, allow=allow)
 
     app = Starlette(
         routes=[Route("/healthz", healthz), Route("/readyz", readyz.page), Route("/metrics", page.page), *routes],
-        exception_handlers={404: not_found, 405: not_allowed, CrosslineError: own_error},  # type: ignore[dict-item]
+        exception_handlers={404: not_found, 405: not_allowed, CrosslineError: own_error, Exception: failed},  # type: ignore[dict-item]
     )
     app.router.redirect_slashes = False
     return app
