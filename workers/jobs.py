@@ -15,5 +15,5 @@ def screen_inbox() -> None:
         drained = context.drain.run((context.redis_inbox, context.database_inbox), stop=stop)
         if not drained:
             ring(context.redis)
-    except Exception as error:  # noqa: BLE001  RQ would keep the text of whatever it is
+    except BaseException as error:  # noqa: BLE001  RQ would keep the text of whatever it is, and calls all of it a failure
         raise JobFailed(type(error).__name__) from None
