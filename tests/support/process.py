@@ -59,22 +59,16 @@ class ServerProcess:
 
     def kill(self) -> None:
         """End the process and its children at once, with SIGKILL."""
-        for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.kill()
+        self._signal(signal.SIGKILL)
         self._started.wait()
 
     def pause(self) -> None:
         """Make the process and its children hang: SIGSTOP. Connections to it stay open and get no answer."""
-        for process in self._family():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.suspend()
+        self._signal(signal.SIGSTOP)
 
     def resume(self) -> None:
         """Let a paused process go on."""
-        for process in reversed(self._family()):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                process.resume()
+        self._signal(signal.SIGCONT)
 
     def wait(self, *, within_s: float = 10.0) -> int:
         """The exit code of a process that ends by itself. Fails when it does not in time."""
@@ -85,10 +79,12 @@ class ServerProcess:
         assert self._process is not None, "the process was not started"
         return self._process
 
-    def _family(self) -> list[psutil.Process]:
-        """The process first, so that it cannot replace children that go."""
-        try:
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the process first, so that it does not replace children that go; some may be gone before it is their turn."""
+        if not self.is_running:  # its id may be another's by now
+            return
+        with contextlib.suppress(psutil.NoSuchProcess):
             process = psutil.Process(self.pid)
-            return [process, *process.children(recursive=True)]
-        except psutil.NoSuchProcess:
-            return []
+            for member in (process, *process.children(recursive=True)):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    member.send_signal(number)
