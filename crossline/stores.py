@@ -2,17 +2,13 @@
 
 import contextlib
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 from schemas.settings import Settings
 from store.engine import Database
 from store.migrate import require_schema
-from store.redis_client import open_redis
+from store.redis_client import RedisClient, open_redis
 from store.sealing.digests import Digests
 from store.sealing.keyring import Keyring
-
-if TYPE_CHECKING:
-    import redis
 
 
 @contextlib.contextmanager
@@ -27,7 +23,7 @@ def migrated_database(settings: Settings) -> Iterator[Database]:
 
 
 @contextlib.contextmanager
-def redis_of(settings: Settings) -> Iterator["redis.Redis"]:
+def redis_of(settings: Settings) -> Iterator[RedisClient]:
     """A client of Redis; nothing is connected yet."""
     client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify)
     try:

@@ -17,6 +17,9 @@ from redis.retry import Retry
 
 from schemas.errors import StoreError, StoreFull, StoreTimeout, StoreUnreachable
 
+RedisClient = redis.Redis
+"""What `open_redis` gives, for those who only pass it on."""
+
 CONNECT_WITHIN_S: Final = 2.0
 CALL_WITHIN_S: Final = 5.0
 POOL_WITHIN_S: Final = 10.0
