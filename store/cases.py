@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
-from sqlalchemy import case, select
+from sqlalchemy import case, select, text
 
 from schemas.findings import Action, Category, Finding, FindingKind, Mode
 from schemas.tables import cases, findings
@@ -68,7 +68,8 @@ def open_or_extend(tx: Tx, raised: Sequence[FindingOf], *, now: datetime) -> int
     new = statement.excluded
     statement = statement.on_conflict_do_update(
         index_elements=[cases.c.session_reference_id],
-        index_where=cases.c.state == CaseState.OPEN.value,
+        # Literal: a bound parameter here would make the statement unfit for many rows, and the index unfit for the statement.
+        index_where=text("state = 'open'"),
         set_={
             "severity": case((new.severity > cases.c.severity, new.severity), else_=cases.c.severity),
             "finding_count": cases.c.finding_count + new.finding_count,
