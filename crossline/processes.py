@@ -15,7 +15,7 @@ from typing import Any, Final, Protocol
 
 import structlog
 
-from crossline.stopping import StopRequest, as_in_a_new_process
+from crossline.stopping import StopRequest, as_in_a_new_process, signals_held
 from schemas.clock import monotonic_s
 
 log: Any = structlog.get_logger("crossline.processes")
@@ -53,14 +53,20 @@ def end_with_parent(parent: int) -> None:
 def spawn(command: Sequence[str], environment: Mapping[str, str], *, pass_fds: Sequence[int] = ()) -> Process:
     """Run a program as a child. Call it from the main thread: the kernel takes the end of the starting thread for the parent's."""
     parent = os.getpid()
-    return subprocess.Popen(
-        command,
-        env=dict(environment),
-        stdin=subprocess.DEVNULL,
-        start_new_session=True,
-        pass_fds=pass_fds,
-        preexec_fn=lambda: end_with_parent(parent),  # noqa: PLW1509  the parent has no other thread at work
-    )
+
+    def before_exec() -> None:
+        end_with_parent(parent)
+        as_in_a_new_process()
+
+    with signals_held():
+        return subprocess.Popen(
+            command,
+            env=dict(environment),
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            pass_fds=pass_fds,
+            preexec_fn=before_exec,  # noqa: PLW1509  the parent has no other thread at work
+        )
 
 
 class Fork:
@@ -71,9 +77,10 @@ class Fork:
         sys.stdout.flush()
         sys.stderr.flush()
         self._exit: int | None = None
-        self.pid = os.fork()
-        if self.pid == 0:
-            os._exit(_run_as_child(run, parent))
+        with signals_held():
+            self.pid = os.fork()
+            if self.pid == 0:
+                os._exit(_run_as_child(run, parent))
 
     def poll(self) -> int | None:
         """None while it runs; else its exit code, negative for a signal."""
@@ -87,9 +94,9 @@ class Fork:
 def _run_as_child(run: Callable[[], None], parent: int) -> int:
     code = 1
     try:
-        as_in_a_new_process()
         os.setsid()
         end_with_parent(parent)
+        as_in_a_new_process()
         run()
         code = 0
     except KeyboardInterrupt:

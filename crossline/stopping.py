@@ -4,10 +4,12 @@ import contextlib
 import select
 import signal
 import socket
+from collections.abc import Iterator
 from types import FrameType, TracebackType
 from typing import Final, Self
 
 STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TAKEN: Final = (*STOP_SIGNALS, signal.SIGCHLD)
 INTERRUPTED: Final = 130
 """Exit code after Ctrl-C."""
 
@@ -64,9 +66,20 @@ class StopRequest:
         self.signal = self.signal or number
 
 
+@contextlib.contextmanager
+def signals_held() -> Iterator[None]:
+    """Signals wait until the block ends: a child that is being born must not take one for its parent, and lose it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _TAKEN)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def as_in_a_new_process() -> None:
-    """Give every signal that a `StopRequest` took its meaning of a fresh Python process again; for a fork, too."""
+    """Give every signal that a `StopRequest` took its meaning of a fresh Python process again, and let it through; for a child, too."""
     signal.set_wakeup_fd(-1)
-    for number in (*STOP_SIGNALS, signal.SIGCHLD):
+    for number in _TAKEN:
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _TAKEN)

@@ -194,3 +194,14 @@ def test_what_does_not_answer_is_not_ready() -> None:
         port = silent.getsockname()[1]
 
     assert not is_ready("127.0.0.1", port)
+
+
+@pytest.mark.parametrize(
+    "start", [pytest.param(lambda: Fork(sleep_long), id="fork"), pytest.param(lambda: spawn(["sleep", "60"], os.environ), id="spawn")]
+)
+def test_a_signal_at_the_moment_of_birth_is_not_lost(stop: StopRequest, start: Callable[[], Process]) -> None:
+    for _ in range(20):
+        child = start()
+        os.kill(child.pid, signal.SIGTERM)
+
+        assert exit_code(child) == -signal.SIGTERM

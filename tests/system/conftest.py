@@ -1,5 +1,6 @@
 """`crossline up` as a person runs it: in a directory of its own, on a free port, with what it printed at hand."""
 
+import itertools
 import re
 import shlex
 import signal
@@ -15,6 +16,7 @@ from tests.support.polling import wait_until
 from tests.support.process import ServerProcess
 
 READY_WITHIN_S = 30.0
+_numbers = itertools.count(1)
 
 
 class Up(ServerProcess):
@@ -23,14 +25,13 @@ class Up(ServerProcess):
     stop_signal = signal.SIGINT
 
     def __init__(self, directory: Path, environ: Mapping[str, str], arguments: tuple[str, ...]) -> None:
-        super().__init__(directory / "up.log")
+        super().__init__(directory / f"up-{next(_numbers)}.log")
         self.directory = directory
         self.environ = process_environ(environ)
         self.arguments = arguments
 
     def start(self) -> None:
         """Start it; returns at once."""
-        self.log_path.unlink(missing_ok=True)
         self.spawn([str(COMMAND), "up", "--port", "0", *self.arguments], env=self.environ, cwd=self.directory)
 
     def wait_ready(self) -> None:
@@ -65,7 +66,8 @@ class Up(ServerProcess):
 
     def family(self) -> list[psutil.Process]:
         """It and everything that it started, as of now."""
-        return self._family()
+        process = psutil.Process(self.pid)
+        return [process, *process.children(recursive=True)]
 
     def child(self, word: str) -> psutil.Process:
         """The direct child that has a word in its command line."""
