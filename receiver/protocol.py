@@ -4,6 +4,7 @@
   or still pouring the body of a request that has been answered. Between requests uvicorn's own keep-alive timeout holds.
 * A request that offers to upgrade the connection keeps its body. The parser stops after such a head and drops what follows, though
   RFC 9110 lets a server ignore the offer; so the head is read again without it.
+* A client that closes its side after a whole request is answered all the same.
 * What is not HTTP is answered with a problem document.
 """
 
@@ -55,6 +56,14 @@ class TimedProtocol(HttpToolsProtocol):
             if self._head_timer is None:
                 self._start_head_timer()
             self._count_head(len(data))
+
+    def eof_received(self) -> bool:  # type: ignore[override]
+        """A client that has said all it will may still listen: then it is answered before the connection is closed."""
+        cycle: RequestResponseCycle | None = self.cycle
+        if cycle is None or cycle.response_complete or cycle.more_body:
+            return False
+        cycle.keep_alive = False
+        return True
 
     def on_headers_complete(self) -> None:
         """The head is whole."""

@@ -9,6 +9,7 @@ from schemas.clock import utcnow
 from schemas.messages import MoMessage, Note
 from tests.door.conftest import OpenDoor
 from tests.door.door import Door
+from tests.door.wire import head
 from tests.support.callbacks import callback_body, make_callback
 
 DOCUMENTED = {
@@ -230,6 +231,15 @@ def test_only_the_allowed_networks_come_in(doors: OpenDoor, forwarded: list[str]
     assert response.status == status
     assert len(door.kept()) == (1 if status == 200 else 0)
     assert response.document.get("code") == (None if status == 200 else "source_not_allowed")
+
+
+@pytest.mark.parametrize("length", [262_145, 5_000_000], ids=["just too large", "far too large"])
+def test_a_refused_source_with_too_large_a_body_is_refused_as_a_source(doors: OpenDoor, length: int) -> None:
+    door = doors(CROSSLINE_ALLOWED_NETWORKS="203.0.113.0/24 2001:db8::/32", CROSSLINE_TRUSTED_PROXIES="127.0.0.0/8")
+
+    response = door.send(head(door.path, f"Content-Length: {length}"))[0]
+
+    assert (response.status, response.headers["connection"]) == (403, "close")
 
 
 def test_a_refused_source_leaves_a_digest_in_the_log_and_nothing_of_the_message(doors: OpenDoor) -> None:

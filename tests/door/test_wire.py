@@ -153,9 +153,31 @@ def test_a_client_that_does_not_wait_for_its_answer_has_sent_its_message_all_the
     assert wait_until(door.kept_bodies, what="the message") == [body]
 
 
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_client_that_has_said_all_is_answered_before_the_connection_is_closed(door: Door, count: int) -> None:
+    bodies = [callback_body() for _ in range(count)]
+    with connected(door.port) as connection:
+        connection.send(b"".join(request(door.path, body) for body in bodies))
+        connection.end()
+
+        assert [connection.response().status for _ in bodies] == [200] * count
+        assert connection.is_closed()
+    assert door.kept_bodies() == bodies
+
+
+def test_a_client_that_ends_inside_its_body_gets_no_answer(door: Door) -> None:
+    with connected(door.port) as connection:
+        connection.send(request(door.path, callback_body())[:-1])
+        connection.end()
+
+        assert connection.is_closed()
+    assert door.kept() == []
+
+
 @pytest.mark.parametrize(
     "data",
     [
+        pytest.param(b"CONNECT door.example:443 HTTP/1.1\r\nHost: door.example\r\n\r\n", id="a tunnel"),
         pytest.param(b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", id="TLS"),
         pytest.param(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", id="HTTP/2"),
         pytest.param(b"POST\r\n\r\n", id="no path"),

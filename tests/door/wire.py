@@ -53,6 +53,10 @@ class Connection:
             return self.response()
         return Response(status, headers, b"" if to_head else self._exactly(int(headers["content-length"])))
 
+    def end(self) -> None:
+        """Say that nothing more will be sent, and go on listening."""
+        self._socket.shutdown(socket.SHUT_WR)
+
     def is_closed(self) -> bool:
         """Whether the other end sends nothing more and closes. Waits for it."""
         try:
