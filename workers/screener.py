@@ -51,7 +51,11 @@ class Screener(SimpleWorker):
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT. Returns too when Redis goes away: the supervisor starts it again."""
-    context = WorkerContext.of(settings)
+    work(settings, WorkerContext.of(settings))
+
+
+def work(settings: Settings, context: WorkerContext) -> None:
+    """See `run`, with what the process has open."""
     wait_until_ready(context)
     client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify, connections=2)
     screener = Screener(
