@@ -8,7 +8,7 @@ from typing import Final
 
 from schemas.errors import UserError
 
-_ANSWER_WITHIN_S: Final = 6.0
+_ANSWER_WITHIN_S: Final = 2.0
 _EVERYWHERE: Final = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}  # noqa: S104  names what is listened on, listens on nothing
 
 

@@ -37,6 +37,7 @@ REDIS_WITHIN_S: Final = 0.3
 DATABASE_WITHIN_S: Final = 1.6
 """Together with the deadline of Redis, and what passing from one to the other takes, less than 2 s."""
 ASK_WITHIN_S: Final = 2.0
+LAST_RING_WITHIN_S: Final = 0.5
 
 
 @contextlib.asynccontextmanager
@@ -45,10 +46,7 @@ async def open_door(settings: Settings, metrics: DoorMetrics) -> AsyncIterator[R
     redis_side, database_side = _RedisSide(settings), _DatabaseSide(settings)
     doorbell = Doorbell(redis_side.client, redis_side.thread)
     candidates = {StoreName.REDIS: redis_side.candidate(), StoreName.DATABASE: database_side.candidate()}
-    stores = Stores(
-        [candidates[name] for name in preferred(settings.ack)],
-        failed=metrics.commit_failed,
-    )
+    stores = Stores([candidates[name] for name in preferred(settings.ack)], failed=metrics.commit_failed)
     keyring = Keyring([key.get_secret_value() for key in settings.encryption_keys])
     intake = Intake(stores, keyring, ring=doorbell.ring, batch_committed=metrics.batch_committed)
     watch = _Watch(stores, redis_side, database_side)
@@ -56,9 +54,16 @@ async def open_door(settings: Settings, metrics: DoorMetrics) -> AsyncIterator[R
         stack.callback(database_side.close)
         stack.push_async_callback(redis_side.close)
         await stack.enter_async_context(stores.running())
-        stack.push_async_callback(doorbell.close)
+        stack.push_async_callback(_ring_last, doorbell)
         stack.push_async_callback(intake.close)
         yield Running(intake=intake, readiness=watch.readiness, scrape=watch.scrape)
+
+
+async def _ring_last(doorbell: Doorbell) -> None:
+    """A store that hangs must not hold up the end of this process; the keeper makes good a ring that is lost."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(LAST_RING_WITHIN_S):
+            await doorbell.close()
 
 
 class _RedisSide:
@@ -74,7 +79,7 @@ class _RedisSide:
             max_pending=settings.max_pending,
             dedupe_ttl_s=settings.dedupe_ttl_s,
         )
-        self.client = open_redis(url, tls_verify=verify)
+        self.client = open_redis(url, tls_verify=verify, call_within_s=ASK_WITHIN_S)
         self.inbox = RedisInbox(self.client)
         self.thread = InThread("redis")
 

@@ -152,7 +152,7 @@ class Family:
             if child.again and child.again_at_s is None and (code := child.process.poll()) is not None:
                 _ended(child, code, now_s)
             if child.again_at_s is not None and child.again_at_s <= now_s:
-                child.process, child.started_s, child.again_at_s = child.start(), now_s, None
+                _start_again(child, now_s)
             if child.again_at_s is not None:
                 next_s = min(next_s, child.again_at_s - now_s)
         return next_s
@@ -178,6 +178,15 @@ def stop_processes(processes: Sequence[Process], stop: StopRequest, *, within_s:
             os.killpg(process.pid, signal.SIGKILL)
             while process.poll() is None:
                 stop.pause(0.1)
+
+
+def _start_again(child: _Child, now_s: float) -> None:
+    try:
+        child.process, child.started_s, child.again_at_s = child.start(), now_s, None
+    except OSError as error:
+        # No memory or no process left for now: the other children still do their work.
+        log.error("process_not_started", process=child.name, why=error.strerror)
+        child.again_at_s = now_s + child.delay_s
 
 
 def _ended(child: _Child, code: int, now_s: float) -> None:

@@ -2,11 +2,13 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
 from click.testing import CliRunner
 
+import crossline.commands
 from crossline.cli import SECTIONS, Commands, Entry, main
 from schemas.errors import CrosslineError, SchemaMismatch, SealError, SettingsError, StoreUnreachable, UserError
 
@@ -33,6 +35,12 @@ def test_every_command_of_the_help_page_is_there_and_explains_itself(entry: Entr
 
     assert page.exit_code == 0
     assert len(page.stdout.splitlines()) > 4
+
+
+def test_every_command_that_there_is_stands_on_the_help_page() -> None:
+    modules = {path.stem for path in Path(crossline.commands.__path__[0]).glob("*.py")} - {"__init__"}
+
+    assert modules - {entry.name for entry in ENTRIES} == set()
 
 
 def test_the_help_page_names_every_command_under_its_purpose() -> None:

@@ -1,5 +1,6 @@
 """Children: how they end, how they start again, and that a stop waits, but not for ever."""
 
+import errno
 import os
 import signal
 import socket
@@ -111,6 +112,22 @@ def test_a_child_that_ends_is_started_again_later_and_later(stop: StopRequest) -
 
     assert 0.3 < waits[0] <= 0.5
     assert 0.8 < waits[1] <= 1.0
+
+
+def test_a_start_that_fails_is_tried_again(stop: StopRequest) -> None:
+    starts: list[str] = []
+
+    def start() -> Process:
+        starts.append("")
+        if len(starts) == 2:
+            raise BlockingIOError(errno.EAGAIN, "no process left")
+        return Fork(sleep_long if len(starts) > 2 else leave_with_seven)
+
+    family = Family()
+    family.start("unlucky", start)
+
+    wait_until(lambda: family.tend() and len(starts) == 3, what="the third start")
+    family.stop(["unlucky"], stop)
 
 
 def test_one_that_is_to_run_once_runs_once(stop: StopRequest) -> None:

@@ -11,9 +11,11 @@ import pytest
 
 from store.engine import Database
 from store.migrate import upgrade
+from tests.support.callbacks import callback_body
 from tests.support.crossline import StartProcess, run_crossline
 from tests.support.environment import make_environ
 from tests.support.polling import wait_until
+from tests.support.valkey import ValkeyProcess
 from tests.system.conftest import gone
 
 
@@ -78,3 +80,21 @@ def test_several_processes_count_together_and_end_with_the_first(crossline_proce
 
     assert 'crossline_callbacks_refused_total{code="malformed_callback"} 8.0' in metrics
     wait_until(lambda: gone(servers), within_s=3, what="no process left")
+
+
+def test_sigterm_is_obeyed_in_time_though_redis_hangs(
+    crossline_process: StartProcess, environ: dict[str, str], valkey: ValkeyProcess
+) -> None:
+    web = crossline_process("web", environ=environ)
+    uri = f"{web.url}/callbacks/telesign/{environ['CROSSLINE_CALLBACK_TOKENS']}"
+    first = httpx.post(uri, content=callback_body(), trust_env=False)
+    valkey.pause()
+    try:
+        second = httpx.post(uri, content=callback_body(), trust_env=False)
+
+        os.kill(web.pid, signal.SIGTERM)
+
+        assert (first.status_code, second.status_code) == (200, 200)
+        assert web.wait(within_s=5) in (0, -signal.SIGTERM)
+    finally:
+        valkey.resume()
