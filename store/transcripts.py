@@ -1,12 +1,12 @@
 """Transcripts: the messages of a conversation, sealed one by one, in the order in which they were submitted."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import orjson
-from sqlalchemy import String, case, column, func, literal, select, tuple_, values
+from sqlalchemy import func, literal, select, tuple_
 
 from schemas.messages import MoMessage, Note
 from schemas.tables import UTCDateTime, messages
@@ -14,21 +14,7 @@ from store.engine import Tx
 from store.sealing.digests import Digests
 from store.sealing.keyring import DataKey
 
-CONTEXT_MESSAGES: Final = 30
-"""How many stored messages on either side of the new ones screening may look at."""
-CONTEXT_WITHIN: Final = timedelta(hours=24)
-"""Stored messages further away in time than this are no context."""
 PAGE_MESSAGES: Final = 500
-_FIRST_INSTANT: Final = datetime.min.replace(tzinfo=UTC)
-_LAST_INSTANT: Final = datetime.max.replace(tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
-    """From when to when the new messages of one conversation were submitted."""
-
-    first: datetime
-    last: datetime
 
 
 def add(tx: Tx, new: Sequence[MoMessage], keys: Mapping[str, DataKey], digests: Digests) -> None:
@@ -52,40 +38,6 @@ def add(tx: Tx, new: Sequence[MoMessage], keys: Mapping[str, DataKey], digests: 
     )
 
 
-def around(tx: Tx, spans: Mapping[str, Span], keys: Mapping[str, DataKey]) -> dict[str, list[MoMessage]]:
-    """Stored messages near the new ones, by conversation and in submit order: those before, between and after, later arrivals too."""
-    if not spans:
-        return {}
-    wanted = (
-        values(column("session", String), column("first", UTCDateTime), column("last", UTCDateTime))
-        .data([(session, span.first, span.last) for session, span in spans.items()])
-        .cte("wanted")
-    )
-    side = case((messages.c.submitted_at < wanted.c.first, -1), (messages.c.submitted_at > wanted.c.last, 1), else_=0)
-    near = (
-        select(
-            messages,
-            side.label("side"),
-            func.row_number()
-            .over(partition_by=(messages.c.session_reference_id, side), order_by=messages.c.submitted_at.desc())
-            .label("back"),
-            func.row_number().over(partition_by=(messages.c.session_reference_id, side), order_by=messages.c.submitted_at).label("forth"),
-        )
-        .join(wanted, messages.c.session_reference_id == wanted.c.session)
-        .where(messages.c.submitted_at.between(*_reach(spans.values())))
-        .subquery()
-    )
-    rows = tx.execute(
-        select(near)
-        .where(((near.c.side <= 0) & (near.c.back <= CONTEXT_MESSAGES)) | ((near.c.side == 1) & (near.c.forth <= CONTEXT_MESSAGES)))
-        .order_by(near.c.session_reference_id, near.c.submitted_at, near.c.mo_reference_id)
-    )
-    found: dict[str, list[MoMessage]] = {}
-    for row in rows:
-        found.setdefault(row.session_reference_id, []).append(_message(row, keys[row.session_reference_id]))
-    return found
-
-
 @dataclass(frozen=True, slots=True)
 class Position:
     """Where in a transcript a message stands: what a page begins behind."""
@@ -107,7 +59,7 @@ def page(tx: Tx, session_reference_id: str, key: DataKey, *, behind: Position | 
             tuple_(messages.c.submitted_at, messages.c.mo_reference_id)
             > tuple_(literal(behind.submitted_at, UTCDateTime), literal(behind.mo_reference_id))
         )
-    return [_message(row, key) for row in tx.execute(statement)]
+    return [message_of(row, key) for row in tx.execute(statement)]
 
 
 def read(tx: Tx, session_reference_id: str, key: DataKey, *, page_messages: int = PAGE_MESSAGES) -> Iterator[MoMessage]:
@@ -132,14 +84,6 @@ def sessions_of(tx: Tx, phone_index: bytes) -> list[str]:
     return list(rows.scalars())
 
 
-def _reach(spans: Iterable[Span]) -> tuple[datetime, datetime]:
-    """From when to when there is context for any of the spans. A sender's clock may say any year: it never leaves the calendar."""
-    firsts, lasts = zip(*((span.first, span.last) for span in spans), strict=True)
-    first = max(min(firsts), _FIRST_INSTANT + CONTEXT_WITHIN)
-    last = min(max(lasts), _LAST_INSTANT - CONTEXT_WITHIN)
-    return first - CONTEXT_WITHIN, last + CONTEXT_WITHIN
-
-
 def _private(message: MoMessage) -> bytes:
     return orjson.dumps(
         {
@@ -153,7 +97,8 @@ def _private(message: MoMessage) -> bytes:
     )
 
 
-def _message(row: Any, key: DataKey) -> MoMessage:
+def message_of(row: Any, key: DataKey) -> MoMessage:
+    """The message of a row of `messages`. Raises SealError."""
     private = orjson.loads(key.open("messages", row.mo_reference_id, row.sealed))
     return MoMessage(
         mo_reference_id=row.mo_reference_id,
@@ -167,13 +112,3 @@ def _message(row: Any, key: DataKey) -> MoMessage:
         notes=tuple(Note(note) for note in private["notes"]),
         raw=private["raw"],
     )
-
-
-def spans_of(new: Iterable[MoMessage]) -> dict[str, Span]:
-    """By conversation, from when to when its new messages were submitted."""
-    spans: dict[str, Span] = {}
-    for message in new:
-        known = spans.get(message.session_reference_id)
-        at = message.submitted_at
-        spans[message.session_reference_id] = Span(at, at) if known is None else Span(min(known.first, at), max(known.last, at))
-    return spans

@@ -16,7 +16,7 @@ from schemas.clock import from_ms
 from schemas.conversations import Conversation, SenderPast, Utterance
 from schemas.errors import MalformedCallback
 from schemas.messages import MoMessage
-from store import cases, conversations, message_ids, quarantine, transcripts
+from store import cases, context, conversations, message_ids, quarantine, transcripts
 from store.engine import Tx
 from store.message_ids import Verdict
 from store.sealing.digests import Digests
@@ -49,7 +49,7 @@ def transcribe(tx: Tx, items: Sequence[BatchItem], tools: Tools, *, now: datetim
     kept += [quarantine.Received(quarantine.CONFLICT, item.body, from_ms(item.received_at_ms)) for item in conflicts]
     results.conflicts = len(conflicts)
     keys = conversations.lock(tx, tools.keyring, (message.session_reference_id for message in new), now=now)
-    stored = transcripts.around(tx, transcripts.spans_of(new), keys)
+    stored = context.around(tx, context.spans_of(new), keys)
     raised = _findings(new, stored, tools)
     transcripts.add(tx, new, keys, tools.digests)
     cases.add_findings(tx, raised, keys, now=now)

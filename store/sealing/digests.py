@@ -11,7 +11,7 @@ class Digests:
     """Keyed BLAKE2b, one personalisation a purpose, so that equal values of different kinds do not look equal."""
 
     def __init__(self, index_key: bytes) -> None:
-        self._key = index_key
+        self._states = _States(index_key)
 
     def duplicate_mark(self, message: MoMessage) -> DuplicateMark:
         """The mark that recognises this message when it comes again."""
@@ -54,9 +54,23 @@ class Digests:
         return self._of("body", [body], 16).hex()
 
     def _of(self, purpose: str, values: Iterable[str | bytes], size_bytes: int) -> bytes:
-        state = hashlib.blake2b(key=self._key, digest_size=size_bytes, person=purpose.encode())
+        state = self._states[purpose, size_bytes].copy()
+        parts: list[bytes] = []
         for value in values:
             data = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
-            state.update(len(data).to_bytes(8, "big"))
-            state.update(data)
+            parts += (len(data).to_bytes(8, "big"), data)
+        state.update(b"".join(parts))
         return state.digest()
+
+
+class _States(dict[tuple[str, int], "hashlib.blake2b"]):
+    """Hashes keyed once and copied for each value, which takes half the time of keying them anew."""
+
+    def __init__(self, key: bytes) -> None:
+        super().__init__()
+        self._key = key
+
+    def __missing__(self, which: tuple[str, int]) -> "hashlib.blake2b":
+        purpose, size_bytes = which
+        self[which] = state = hashlib.blake2b(key=self._key, digest_size=size_bytes, person=purpose.encode())
+        return state
