@@ -1,6 +1,8 @@
 """`crossline web`: the web process. The one place for uvicorn's flags."""
 
+import contextlib
 import os
+import resource
 import shutil
 import sys
 import tempfile
@@ -14,7 +16,8 @@ from crossline import datadir
 from crossline.context import data_dir_option, load_settings
 from schemas.settings import Settings
 
-GRACE_S: Final = 4
+GRACE_S: Final = 3
+"""How long a request that is half sent may delay the end; the whole process has 5 s."""
 _METRICS_DIR: Final = "crossline-metrics-"
 
 
@@ -28,6 +31,7 @@ def web(data_dir: Path | None) -> None:
     settings = load_settings(data_dir)
     _say_settings(settings)
     command, additions = server(settings)
+    _allow_many_connections()
     os.execve(sys.executable, command, datadir.environment(datadir.chosen(data_dir)) | additions)
 
 
@@ -75,6 +79,14 @@ def _say_settings(settings: Settings) -> None:
 
     configure_logs(settings.log_format, settings.log_level)
     structlog.get_logger("crossline.web").info("settings", **effective(settings))
+
+
+def _allow_many_connections() -> None:
+    """A connection is an open file, and the usual soft limit of 1,024 is less than idle senders may hold."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        with contextlib.suppress(OSError, ValueError):  # macOS names a hard limit that it does not grant
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _metrics_directory(settings: Settings) -> dict[str, str]:
