@@ -4,11 +4,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Final
 
 from sqlalchemy import text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
-from schemas.errors import SchemaMismatch, StoreUnreachable
+from schemas.errors import SchemaMismatch, StoreError, StoreUnreachable
 from store import quarantine
 from store.durability import Proof, prove_database
 from store.engine import TRANSACTION_WITHIN_S, Database, Tx
@@ -17,6 +18,15 @@ from store.inbox.database import DatabaseInbox
 from store.keys import key_problems
 from store.migrate import require_schema
 from store.sealing.keyring import Keyring
+
+_LIMITS: Final = (
+    "SELECT current_setting('max_connections', true)::int"
+    " - coalesce(current_setting('superuser_reserved_connections', true)::int, 0)"
+    " - coalesce(current_setting('reserved_connections', true)::int, 0),"
+    " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),"
+    " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),"
+    " (SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND application_name <> 'crossline')"
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,13 +72,14 @@ def examine_database(url: str, keyring: Keyring, index_key_id: bytes, *, clock: 
     """Ask the database for everything in `DatabaseFacts`. Raises StoreError. `clock`: this machine's, aware UTC."""
     try:
         database = Database.open(url)
-    except (ArgumentError, NoSuchModuleError, TypeError):
+    except (ArgumentError, NoSuchModuleError, ImportError, TypeError):
         raise StoreUnreachable("DATABASE_URL is no address of a PostgreSQL database or a SQLite file.") from None
     if database.engine.dialect.name not in ("sqlite", "postgresql"):
         raise StoreUnreachable("DATABASE_URL names neither PostgreSQL nor SQLite.")
     try:
         proof = prove_database(database, TRANSACTION_WITHIN_S)
         schema, content = _content(database, keyring, index_key_id)
+        connections = None if database.is_sqlite else _connections(database)
         with database.read() as tx:
             if database.is_sqlite:
                 version = tuple(int(number) for number in tx.exec_driver_sql("SELECT sqlite_version()").scalar_one().split("."))
@@ -81,7 +92,7 @@ def examine_database(url: str, keyring: Keyring, index_key_id: bytes, *, clock: 
                 schema=schema,
                 content=content,
                 clock_ahead_s=_clock_ahead_s(tx, clock),
-                connections=_connections(tx),
+                connections=connections,
             )
     finally:
         database.close()
@@ -104,17 +115,12 @@ def _clock_ahead_s(tx: Tx, clock: Callable[[], datetime]) -> float:
     return (there.astimezone(UTC) - (before + (after - before) / 2)).total_seconds()
 
 
-def _connections(tx: Tx) -> Connections | None:
+def _connections(database: Database) -> Connections | None:
     """The tightest of the server's, the database's and the user's limit; None where a compatible database shows none."""
-    row = tx.execute(
-        text(
-            "SELECT current_setting('max_connections', true)::int"
-            " - coalesce(current_setting('superuser_reserved_connections', true)::int, 0)"
-            " - coalesce(current_setting('reserved_connections', true)::int, 0),"
-            " (SELECT nullif(rolconnlimit, -1) FROM pg_roles WHERE rolname = current_user),"
-            " (SELECT nullif(datconnlimit, -1) FROM pg_database WHERE datname = current_database()),"
-            " (SELECT count(*) FROM pg_stat_activity WHERE usename IS NOT NULL AND application_name <> 'crossline')"
-        )
-    ).one()
+    try:
+        with database.read() as tx:
+            row = tx.execute(text(_LIMITS)).one()
+    except StoreError:
+        return None
     limits = [limit for limit in row[:3] if limit is not None]
     return Connections(limit=min(limits), others=row[3]) if limits else None

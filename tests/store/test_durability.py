@@ -102,10 +102,10 @@ def test_a_real_server_is_judged_alike_from_threads_and_from_an_event_loop(
 @pytest.mark.parametrize("vouched", [True, False])
 def test_a_user_who_may_not_ask_for_the_settings_can_only_vouch(valkey: ValkeyProcess, vouched: bool) -> None:
     with valkey.client() as client:
-        client.execute_command("ACL", "SETUSER", "limited", "on", ">secret", "~*", "+@all", "-config")
-
-    with open_redis(f"redis://limited:secret@127.0.0.1:{valkey.port}/0") as client:
-        facts = redis_facts(client)
+        client.acl_setuser("limited", enabled=True, passwords=["+secret"], keys=["*"], categories=["+@all"], commands=["-config"])
+        with open_redis(f"redis://limited:secret@127.0.0.1:{valkey.port}/0") as limited:
+            facts = redis_facts(limited)
+        client.acl_deluser("limited")
 
     assert facts[1] is None
     assert prove_redis(*facts, vouched=vouched).proven is vouched
