@@ -63,7 +63,9 @@ class Drain:
         return False
 
     def _work(self, inbox: Inbox, claimed: Sequence[ClaimedBatch]) -> None:
-        readable = [(batch, items) for batch in claimed if (items := self._open(inbox, batch)) is not None]
+        # What failed before is due together: of two messages with one id the one that was accepted first is to stand all the same.
+        in_order = sorted(claimed, key=lambda batch: batch.accepted_at_ms)
+        readable = [(batch, items) for batch in in_order if (items := self._open(inbox, batch)) is not None]
         self._together(inbox, [(batch, items) for batch, items in readable if batch.expired < FAILURES_BEFORE_ALONE])
         for batch, items in readable:
             if batch.expired >= FAILURES_BEFORE_ALONE:
