@@ -6,10 +6,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
-from sqlalchemy import text
+from sqlalchemy import inspect, text
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from schemas.errors import SchemaMismatch, StoreError, StoreUnreachable
+from schemas.tables import metadata
 from store import quarantine
 from store.durability import Proof, prove_database
 from store.engine import TRANSACTION_WITHIN_S, Database, Tx
@@ -104,8 +105,24 @@ def _content(database: Database, keyring: Keyring, index_key_id: bytes) -> tuple
     except SchemaMismatch as error:
         return error.message, None
     with database.read() as tx:
+        if lacking := _lacking(tx):
+            return f"The database's schema is not whole: it lacks {', '.join(lacking)}.", None
         problems, waiting = key_problems(tx, keyring, index_key_id), quarantine.counts(tx)
     return None, Content(key_problems=problems, quarantined=waiting, backlog=DatabaseInbox(database).backlog())
+
+
+def _lacking(tx: Tx) -> list[str]:
+    """Tables and columns that this release uses and the database has not: changed by hand, or of another release."""
+    inspector = inspect(tx)
+    present = set(inspector.get_table_names())
+    lacking = []
+    for table in metadata.sorted_tables:
+        if table.name not in present:
+            lacking.append(table.name)
+            continue
+        columns = {column["name"] for column in inspector.get_columns(table.name)}
+        lacking += [f"{table.name}.{column.name}" for column in table.columns if column.name not in columns]
+    return lacking
 
 
 def _clock_ahead_s(tx: Tx, clock: Callable[[], datetime]) -> float:

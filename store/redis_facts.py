@@ -37,7 +37,6 @@ class RedisFacts:
     max_clients: int | None
     directory: str | None
     workers: int
-    jobs_waiting: int
     backlog: Backlog
 
 
@@ -62,7 +61,6 @@ def examine_redis(url: str, *, tls_verify: bool, clock: Callable[[], datetime]) 
                 max_clients=None if limit is None else int(limit),
                 directory=settings.get("dir"),
                 workers=len(alive),
-                jobs_waiting=queue.count,
                 backlog=RedisInbox(client).backlog(),
             )
     finally:

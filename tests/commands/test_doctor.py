@@ -16,6 +16,7 @@ from schemas.clock import utcnow
 from schemas.settings import Settings
 from store.engine import Database
 from store.keys import check_keys
+from store.migrate import upgrade
 from store.sealing.keyring import Keyring, index_key_id
 from tests.commands.doctored import diagnose
 from tests.commands.stored import make_message, quarantine_bodies, store_messages
@@ -158,6 +159,33 @@ def test_an_empty_database_is_told_to_be_migrated(valkey_url: str, postgres: Pos
         postgres.drop_database(name)
     assert diagnosis.failed() == ["schema"]
     assert "crossline migrate" in diagnosis.of("schema")[0].remedy
+
+
+@pytest.mark.parametrize("product", ["sqlite", "postgresql"])
+@pytest.mark.parametrize(
+    "change, lacks",
+    [
+        pytest.param("DROP TABLE key_checks", "key_checks", id="a table"),
+        pytest.param("ALTER TABLE conversations DROP COLUMN message_count", "conversations.message_count", id="a column"),
+    ],
+)
+def test_a_schema_of_another_release_is_named(
+    valkey_url: str, postgres: PostgresProcess, sqlite_url: str, tmp_path: Path, product: str, change: str, lacks: str
+) -> None:
+    name = f"other_{secrets.token_hex(4)}"
+    url = postgres.create_database(name) if product == "postgresql" else sqlite_url
+    database = Database.open(url)
+    upgrade(database)
+    with database.begin() as tx:
+        tx.exec_driver_sql(change)
+    database.close()
+
+    diagnosis = diagnose(make_environ(redis_url=valkey_url, database_url=url), tmp_path)
+
+    if product == "postgresql":
+        postgres.drop_database(name)
+    assert diagnosis.of("schema")[0].finding == f"The database's schema is not whole: it lacks {lacks}."
+    assert diagnosis.failed() == ["schema"]
 
 
 @pytest.mark.parametrize(

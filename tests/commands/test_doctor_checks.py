@@ -31,9 +31,7 @@ INFO: Final[Mapping[str, Any]] = {
     "role": "master",
     "loading": 0,
 }
-REDIS: Final = RedisFacts(
-    info=INFO, appendfsync="always", clock_ahead_s=0.1, max_clients=10_000, directory=None, workers=1, jobs_waiting=0, backlog=IDLE
-)
+REDIS: Final = RedisFacts(info=INFO, appendfsync="always", clock_ahead_s=0.1, max_clients=10_000, directory=None, workers=1, backlog=IDLE)
 CONTENT: Final = Content(key_problems=(), quarantined={}, backlog=IDLE)
 POSTGRESQL: Final = DatabaseFacts(
     version=(17, 2), proof=Proof(True), schema=None, content=CONTENT, clock_ahead_s=-0.1, connections=Connections(limit=100, others=3)
