@@ -6,6 +6,7 @@ Per process: two connections to Redis, one for batches on the event loop and one
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
@@ -20,16 +21,17 @@ from receiver.metrics import DoorMetrics
 from receiver.scrape import Scrape, StoreScrape
 from receiver.stores import Candidate, Stores, preferred
 from schemas import keys
-from schemas.errors import SchemaMismatch, StoreError, StoreTimeout
+from schemas.errors import SchemaMismatch, StoreError, StoreTimeout, StoreUnreachable
 from schemas.settings import Settings
 from store.durability import Proof, prove_database
 from store.engine import Database
 from store.inbox.batches import SealedBatch, Seen, StoreName
 from store.inbox.database import DatabaseInbox
 from store.inbox.redis import RedisDoor, RedisInbox
+from store.keys import remembered_index_key
 from store.migrate import require_schema
 from store.redis_client import open_redis, redis_errors
-from store.sealing.keyring import Keyring
+from store.sealing.keyring import Keyring, index_key_id
 
 log: Any = structlog.get_logger("crossline.opening")
 
@@ -38,12 +40,14 @@ DATABASE_WITHIN_S: Final = 1.6
 """Together with the deadline of Redis, and what passing from one to the other takes, less than 2 s."""
 ASK_WITHIN_S: Final = 2.0
 LAST_RING_WITHIN_S: Final = 0.5
+OTHER_INDEX_KEY: Final = "CROSSLINE_INDEX_KEY is not the one that this database was written with: give it back its own key."
 
 
 @contextlib.asynccontextmanager
 async def open_door(settings: Settings, metrics: DoorMetrics) -> AsyncIterator[Running]:
     """What the door needs, until the block ends; then what was taken is committed, and the connections are closed."""
-    redis_side, database_side = _RedisSide(settings), _DatabaseSide(settings)
+    keys_fit = _KeysFit()
+    redis_side, database_side = _RedisSide(settings, keys_fit), _DatabaseSide(settings, keys_fit)
     doorbell = Doorbell(redis_side.client, redis_side.thread)
     candidates = {StoreName.REDIS: redis_side.candidate(), StoreName.DATABASE: database_side.candidate()}
     stores = Stores([candidates[name] for name in preferred(settings.ack)], failed=metrics.commit_failed)
@@ -66,11 +70,27 @@ async def _ring_last(doorbell: Doorbell) -> None:
             await doorbell.close()
 
 
+@dataclass(slots=True)
+class _KeysFit:
+    """Whether the index key is the one that the database was written with. Until the database could be asked, it is taken to be.
+
+    With another one no duplicate would be recognised, so nothing is accepted, in either store.
+    """
+
+    mismatch: str | None = None
+
+    def require(self) -> None:
+        """Raises StoreUnreachable where the keys are known not to fit."""
+        if self.mismatch is not None:
+            raise StoreUnreachable(self.mismatch)
+
+
 class _RedisSide:
     """Redis as this process uses it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys_fit: _KeysFit) -> None:
         self.is_reachable = False
+        self._keys_fit = keys_fit
         url, verify = settings.redis_url.get_secret_value(), settings.redis_tls_verify
         self._door = RedisDoor(
             url,
@@ -100,6 +120,7 @@ class _RedisSide:
         self.client.close()
 
     async def _accept(self, batch: SealedBatch) -> tuple[Seen, ...]:
+        self._keys_fit.require()
         try:
             # The client's own time-outs bound each step; this bounds them all.
             async with asyncio.timeout(REDIS_WITHIN_S):
@@ -110,6 +131,7 @@ class _RedisSide:
     async def _prove(self) -> Proof:
         self.is_reachable = False
         proof = await self._door.prove()
+        self._keys_fit.require()
         self.is_reachable = True
         return proof
 
@@ -117,8 +139,10 @@ class _RedisSide:
 class _DatabaseSide:
     """The database as this process uses it."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, keys_fit: _KeysFit) -> None:
         self.is_reachable = False
+        self._keys_fit = keys_fit
+        self._index_key_id = index_key_id(settings.index_key.get_secret_value())
         self._database = Database.open(settings.database_url.get_secret_value())
         self.inbox = DatabaseInbox(self._database, accept_within_s=DATABASE_WITHIN_S)
         self.thread = InThread("database")
@@ -143,12 +167,16 @@ class _DatabaseSide:
         return proof
 
     def _ask(self) -> Proof:
-        """A database without the schema can keep nothing, however durable it is."""
+        """A database without the schema can keep nothing, however durable it is; and one that other keys wrote is not ours."""
         try:
             require_schema(self._database)
         except SchemaMismatch as mismatch:
             self._reminder.waiting(mismatch.message)
             return Proof(proven=False, reasons=(mismatch.message,))
+        with self._database.read(within_s=ASK_WITHIN_S) as tx:
+            standing = remembered_index_key(tx)
+        self._keys_fit.mismatch = None if standing in (None, self._index_key_id) else OTHER_INDEX_KEY
+        self._keys_fit.require()
         return prove_database(self._database, ASK_WITHIN_S)
 
 

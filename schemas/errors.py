@@ -20,7 +20,8 @@ CrosslineError
 │   ├── StoreUnreachable
 │   ├── StoreFull
 │   └── StoreTimeout
-├── SealError                   sealed bytes cannot be opened: an unknown key, or bytes that were changed
+├── SealError                   sealed bytes cannot be opened: they were changed, or moved
+│   └── KeyMissing              … because the key that sealed them is not at hand
 ├── SchemaMismatch              the database's schema is not the one that this release needs
 └── UserError                   something that the person at the command line can mend; says what to do
     ├── SettingsError           all problems of the settings at once
@@ -158,6 +159,10 @@ class StoreTimeout(StoreError):
 
 class SealError(CrosslineError):
     """Sealed bytes cannot be opened with the keys at hand."""
+
+
+class KeyMissing(SealError):
+    """The key that sealed these bytes is not in CROSSLINE_ENCRYPTION_KEYS."""
 
 
 class SchemaMismatch(CrosslineError):

@@ -13,7 +13,7 @@ from store.inbox.database import DatabaseInbox
 from store.inbox.redis import RedisInbox
 from store.redis_client import open_redis
 from store.sealing.digests import Digests
-from store.sealing.keyring import Keyring
+from store.sealing.keyring import Keyring, index_key_id
 from workers.drain import Drain
 from workers.published import publish
 from workers.screening.compiled import compile_policy
@@ -27,6 +27,8 @@ class WorkerContext:
 
     redis: "redis.Redis"
     database: Database
+    keyring: Keyring
+    index_key_id: bytes
     redis_inbox: Inbox
     database_inbox: Inbox
     drain: Drain
@@ -36,8 +38,9 @@ class WorkerContext:
         """Opens nothing yet: connections are made when they are used."""
         client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify)
         database = Database.open(settings.database_url.get_secret_value())
+        keyring = Keyring([key.get_secret_value() for key in settings.encryption_keys])
         tools = Tools(
-            keyring=Keyring([key.get_secret_value() for key in settings.encryption_keys]),
+            keyring=keyring,
             digests=Digests(settings.index_key.get_secret_value()),
             policy=compile_policy(default_policy()),
             regions=() if settings.default_region is None else (settings.default_region,),
@@ -45,6 +48,8 @@ class WorkerContext:
         return cls(
             redis=client,
             database=database,
+            keyring=keyring,
+            index_key_id=index_key_id(settings.index_key.get_secret_value()),
             redis_inbox=RedisInbox(client),
             database_inbox=DatabaseInbox(database),
             drain=Drain(database, tools, publish=lambda results: publish(client, results)),

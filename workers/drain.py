@@ -14,7 +14,7 @@ import structlog
 
 from schemas.batches import BatchItem, ItemKind
 from schemas.clock import from_ms, monotonic_s, utcnow
-from schemas.errors import SealError, StoreError
+from schemas.errors import KeyMissing, SealError, StoreError
 from store import quarantine
 from store.engine import Database
 from store.inbox.batches import ClaimedBatch, Inbox
@@ -140,6 +140,10 @@ def _counted_when_the_work_fails(inbox: Inbox, batches: Sequence[ClaimedBatch]) 
         yield
     except StoreError:
         raise
+    except KeyMissing as error:
+        # During a rotation another worker may have the key already: the message is not to blame.
+        log.error("key_missing", reason=error.message)
+        inbox.release(batches, delay_ms=UNREADABLE_REST_MS, counted=False)
     except Exception as error:  # noqa: BLE001  whatever a message causes must not stop the others
         log.error("batch_failed", batches=len(batches), error=type(error).__name__)
         inbox.release(batches, delay_ms=FAILURE_REST_MS, counted=True)

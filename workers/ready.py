@@ -1,11 +1,12 @@
-"""Waiting at start: a worker needs Redis, and a database with the schema of this release."""
+"""Waiting at start: a worker needs Redis, and a database with the schema of this release that was written with its keys."""
 
 import time
 from typing import Final
 
 import structlog
 
-from schemas.errors import SchemaMismatch, StoreError
+from schemas.errors import KeyMismatch, SchemaMismatch, StoreError
+from store.keys import check_keys
 from store.migrate import require_schema
 from store.redis_client import redis_errors
 from workers.context import WorkerContext
@@ -29,9 +30,10 @@ def wait_until_ready(context: WorkerContext, *, redis_too: bool = True) -> None:
 def _missing(context: WorkerContext, *, redis_too: bool) -> str | None:
     try:
         require_schema(context.database)
+        check_keys(context.database, context.keyring, context.index_key_id)
         if redis_too:
             with redis_errors():
                 context.redis.ping()
-    except (StoreError, SchemaMismatch) as error:
+    except (StoreError, SchemaMismatch, KeyMismatch) as error:
         return error.message
     return None

@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from schemas.errors import SealError
+from schemas.errors import KeyMissing, SealError
 
 KEY_ID_BYTES: Final = 4
 SEAL_FORMAT: Final = 1
@@ -101,7 +101,7 @@ class Keyring:
         try:
             key = self._keys[wanted]
         except KeyError:
-            raise SealError(f"The key {wanted.hex()} is not in CROSSLINE_ENCRYPTION_KEYS.") from None
+            raise KeyMissing(f"The key {wanted.hex()} is not in CROSSLINE_ENCRYPTION_KEYS.") from None
         return AESGCM(_hkdf(key, salt, purpose, 32))
 
 
