@@ -13,6 +13,7 @@ from enum import StrEnum
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, SecretBytes, SecretStr, ValidationError
 
@@ -103,11 +104,31 @@ def _proxies(value: Any) -> Any:
     return _networks(value)
 
 
+def _redis_url(value: Any) -> Any:
+    if isinstance(value, str):
+        if not value.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("give an address that starts with redis://, rediss:// (TLS) or unix:// (socket)")
+        _check_port(value)
+    return value
+
+
 def _database_url(value: Any) -> Any:
     """A PaaS gives postgres://; SQLAlchemy wants the driver named."""
     if isinstance(value, str):
+        if not re.match(r"(postgres(ql)?(\+psycopg)?|sqlite)://", value):
+            raise ValueError("give an address that starts with postgresql:// or sqlite:///")
+        _check_port(value)
         return SecretStr(re.sub(r"^postgres(ql)?(\+psycopg)?://", "postgresql+psycopg://", value))
     return value
+
+
+def _check_port(url: str) -> None:
+    try:
+        _ = urlsplit(url).port
+    except ValueError:
+        raise ValueError(
+            "its port is not a number from 0 to 65535; signs like / ? # @ in a password are written as %2F %3F %23 %40"
+        ) from None
 
 
 def _home(name: str) -> Any:
@@ -123,7 +144,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore", hide_input_in_errors=True)
 
-    redis_url: SecretStr = _home("REDIS_URL")
+    redis_url: Annotated[SecretStr, BeforeValidator(_redis_url)] = _home("REDIS_URL")
     redis_tls_verify: bool = _default(True, "CROSSLINE_REDIS_TLS")
     database_url: Annotated[SecretStr, BeforeValidator(_database_url)] = _home("DATABASE_URL")
     host: str = _default("0.0.0.0", "HOST")  # noqa: S104  a PaaS routes to every address of its container
