@@ -82,7 +82,7 @@ def through_the_front_door(settings: Settings, url: str, *, within_s: float = WI
     try:
         answer = _post(private_uri, callback.body, _headers(settings, callback.body))
     except httpx.HTTPError as error:
-        yield _not_reached(error)
+        yield not_reached(error)
         return
     if answer.status_code != httpx.codes.OK:
         yield _refused(answer)
@@ -116,7 +116,8 @@ def _post(private_uri: str, body: bytes, headers: dict[str, str]) -> httpx.Respo
         return client.post(private_uri, content=body, headers=headers)
 
 
-def _not_reached(error: httpx.HTTPError) -> Verdict:
+def not_reached(error: httpx.HTTPError) -> Verdict:
+    """At which step before an answer the way ended. Pure."""
     causes = list(_causes(error))
     if any(isinstance(cause, socket.gaierror) for cause in causes):
         return fail(_NAME, "It stopped at DNS: the host's name leads nowhere.", "Check the name, and its DNS record.")
@@ -179,5 +180,5 @@ def _followed(settings: Settings, session: str, sent_s: float, within_s: float) 
     return fail(
         name,
         f"It was accepted, and is not in the transcript after {within_s:.0f} s.",
-        "No worker runs, or it is far behind (`crossline inbox`); or the front door belongs to another installation, with stores of its own.",
+        "No worker runs, or it is far behind (`crossline inbox`); or the front door is another installation's, with other stores.",
     )

@@ -9,13 +9,15 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
+from pydantic import SecretStr
 
-from crossline.doctor.front_door import make_probe, private_uri_of, through_the_front_door
+from crossline.doctor.front_door import make_probe, not_reached, private_uri_of, through_the_front_door
 from crossline.doctor.verdicts import Level
 from schemas.callbacks import decode_callback
 from schemas.clock import utcnow
@@ -152,6 +154,31 @@ def test_a_door_that_is_not_reached_is_named(url: str, step: str) -> None:
     [verdict] = through_the_front_door(make_settings(), url)
 
     assert f"stopped at {'the ' if step != 'DNS' else ''}{step}" in verdict.finding
+
+
+@pytest.mark.parametrize(
+    "error, step",
+    [
+        pytest.param(httpx.ConnectTimeout("x"), "the connection: nobody answers", id="silent host"),
+        pytest.param(httpx.ConnectError("x"), "the connection: it was refused", id="refused"),
+        pytest.param(httpx.ReadTimeout("x"), "the answer: none came within", id="silent server"),
+        pytest.param(httpx.RemoteProtocolError("x"), "on the way (RemoteProtocolError)", id="no http"),
+    ],
+)
+def test_every_way_that_ends_before_an_answer_has_its_words(error: httpx.HTTPError, step: str) -> None:
+    assert step in not_reached(error).finding
+
+
+def test_a_transcript_that_cannot_be_read_here_is_told_from_one_that_is_missing(
+    sqlite_url: str, valkey_url: str, crossline_process: StartProcess, tmp_path: Path
+) -> None:
+    settings, environ = _installation(valkey_url, sqlite_url)
+    web = crossline_process("web", environ=environ)
+    elsewhere = settings.model_copy(update={"database_url": SecretStr(f"sqlite:///{tmp_path}/empty.db")})
+
+    _, verdict = through_the_front_door(elsewhere, web.url, within_s=0.5)
+
+    assert verdict.finding == "The transcript cannot be read: The database is empty: run `crossline migrate`."
 
 
 @pytest.mark.parametrize(

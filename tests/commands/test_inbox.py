@@ -68,6 +68,17 @@ def test_a_store_that_cannot_be_asked_is_named_and_the_other_is_shown(run: Run) 
     assert document["redis"]["messages"] is None
 
 
+def test_a_person_who_watches_sees_when_each_look_was(environ: dict[str, str], tmp_path: Path) -> None:
+    process = CrosslineProcess(tmp_path, ["inbox", "--watch", "--every", "0.1"], environ)
+    process.start()
+    try:
+        wait_until(lambda: len(process.log().splitlines()) >= 6, within_s=30)
+    finally:
+        process.stop()
+
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", process.log().splitlines()[3])
+
+
 def test_a_database_without_a_schema_says_what_to_do(run: Run, tmp_path: Path) -> None:
     result = run("inbox", changes={"DATABASE_URL": f"sqlite:///{tmp_path}/empty-{secrets.token_hex(4)}.db"})
 

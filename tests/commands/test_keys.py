@@ -5,6 +5,7 @@ import os
 import re
 import secrets
 import signal
+import threading
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -13,13 +14,15 @@ import redis
 
 from schemas import keys
 from schemas.settings import Settings
+from store import conversations
 from store.engine import Database
 from store.inbox.database import DatabaseInbox
 from store.keys import Sealed, left_to_rotate
 from store.sealing.keyring import Keyring, key_id
 from tests.commands.conftest import Run
-from tests.commands.stored import digests_of, keyring_of, make_batch, make_message, quarantine_bodies, store_messages
+from tests.commands.stored import RECEIVED_AT, digests_of, keyring_of, make_batch, make_message, quarantine_bodies, store_messages
 from tests.support.crossline import CrosslineProcess
+from tests.support.environment import make_environ
 from tests.support.polling import wait_until
 
 NEW_KEY = "ab" * 32
@@ -101,6 +104,45 @@ def test_a_key_that_is_needed_and_missing_is_named(run: Run, settings: Settings)
     assert f"Key {missing} is needed and is not in CROSSLINE_ENCRYPTION_KEYS" in listed.stdout
     assert rotated.exit_code == 2
     assert missing in rotated.stderr
+
+
+def test_what_no_key_opens_is_counted_and_the_rest_is_rotated(
+    run: Run, environ: dict[str, str], settings: Settings, database: Database
+) -> None:
+    store_messages(settings, [make_message(session_reference_id=f"S-{at}") for at in range(3)])
+    with database.begin() as tx:
+        tx.exec_driver_sql("UPDATE conversations SET session_reference_id = 'S-moved' WHERE session_reference_id = 'S-1'")
+
+    result = run("keys", "rotate", changes=with_new_key(environ))
+
+    assert "2 conversations sealed anew" in result.stdout
+    assert "1 could not be opened by any key" in result.stderr
+    assert result.exit_code == 1
+
+
+def test_a_conversation_that_a_worker_holds_is_waited_for(run: Run, valkey_url: str, postgresql_url: str) -> None:
+    environ = make_environ(redis_url=valkey_url, database_url=postgresql_url)
+    settings = Settings.load(environ)
+    store_messages(settings, [make_message(session_reference_id="S-1")])
+    worker = Database.open(settings.database_url.get_secret_value())
+    locked, done = threading.Event(), threading.Event()
+
+    def hold() -> None:
+        with worker.begin() as tx:
+            conversations.lock(tx, keyring_of(settings), ["S-1"], now=RECEIVED_AT)
+            locked.set()
+            done.wait(0.5)
+
+    holding = threading.Thread(target=hold)
+    holding.start()
+    locked.wait(10)
+    result = run("keys", "rotate", changes={**environ, **with_new_key(environ)})
+    done.set()
+    holding.join()
+    worker.close()
+
+    assert "1 conversations sealed anew" in result.stdout
+    assert result.exit_code == 0
 
 
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL], ids=["Ctrl-C", "killed"])

@@ -169,6 +169,21 @@ def test_while_signatures_are_required_unsigned_entries_must_be_named(
     assert (f"{entry}  signature_wrong: stays." in result.stdout) is not replayed
 
 
+def test_an_entry_that_came_while_quarantine_was_full_has_no_body_to_replay(run: Run, settings: Settings, database: Database) -> None:
+    [entry] = quarantine_bodies(settings, [("malformed_callback", GOOD)])
+    with database.begin() as tx:
+        tx.exec_driver_sql("UPDATE quarantine SET sealed = NULL")
+
+    shown = run("quarantine", "show", entry, "--body")
+    as_json = json.loads(run("quarantine", "show", entry, "--body", "--json").stdout)
+    replayed = run("quarantine", "replay", entry)
+
+    assert "Its body was not kept" in shown.stdout
+    assert as_json["body"] is None
+    assert f"{entry}  malformed_callback: stays. It came while quarantine was full" in replayed.stdout
+    assert waiting_ids(database) == {entry}
+
+
 def test_a_body_of_a_lost_key_stays_and_the_others_are_replayed(run: Run, settings: Settings, database: Database) -> None:
     quarantine_bodies(settings, [("poison", GOOD)])
     [lost] = quarantine_bodies(settings, [("poison", callback_body())], keyring=Keyring([b"x" * 32]))

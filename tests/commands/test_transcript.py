@@ -3,11 +3,13 @@
 import csv
 import io
 import json
+import re
 
 import pytest
 
 from crossline.transcript_forms.csv_form import safe_cell
 from crossline.visible import masked_number, visible, visible_json
+from schemas.findings import FindingKind, Mode
 from schemas.settings import Settings
 from store import transcripts
 from tests.commands.conftest import Run
@@ -35,6 +37,25 @@ def test_a_transcript_is_printed_in_submit_order_with_parties_and_findings(run: 
         "2026-05-04T09:30:01Z  B …02  No, here only",
     ]
     assert result.exit_code == 0
+
+
+def test_a_finding_in_shadow_and_a_rule_that_failed_are_told_apart(run: Run, settings: Settings) -> None:
+    message = make_message(session_reference_id=SESSION, mo_message="call 5104")
+    findings = [
+        make_finding(mode=Mode.SHADOW, evidence="5104", reading="5104"),
+        make_finding(rule="scam.gift_card", kind=FindingKind.ERROR, evidence="", reading="ValueError"),
+    ]
+    store_messages(settings, [message], {message.mo_reference_id: findings})
+
+    text = run("transcript", SESSION, "--local")
+    records = list(csv.DictReader(io.StringIO(run("transcript", SESSION, "--format", "csv").stdout)))
+
+    assert text.stdout.splitlines()[1:] == [
+        "    ! contact.phone (shadow), severity 3: “5104”",
+        "    ! scam.gift_card failed (ValueError); the message was screened without it",
+    ]
+    assert re.match(r"2026-05-0\dT\d\d:\d0:00[+-]\d\d:\d\d  A ", text.stdout)
+    assert records[0]["findings"] == "contact.phone (severity 3, shadow): 5104; scam.gift_card (severity 3, enforce): ValueError"
 
 
 def test_a_message_is_one_whole_line_whatever_it_holds(run: Run, settings: Settings) -> None:

@@ -37,7 +37,8 @@ def database_connections(plan: Plan) -> int:
 
 
 def _verdict(whose: str, needed: int, room: int, plan: Plan, limit: str) -> Verdict:
-    finding = f"{whose} has room for {room:,} connections; {plan.web_processes} web and {plan.worker_processes} worker processes take up to {needed:,}."
+    fleet = f"{plan.web_processes} web and {plan.worker_processes} worker processes"
+    finding = f"{whose} has room for {room:,} connections; {fleet} take up to {needed:,}."
     remedy = (
         f"Raise {limit} or run fewer processes (WEB_CONCURRENCY, `worker --processes`). Is this the whole fleet? If not, say so with "
         "--web-processes, --worker-processes and --workers."

@@ -12,8 +12,8 @@ from store.durability import prove_redis
 OLDEST_KNOWN: Final = (6, 2)
 MEMORY_WARN, MEMORY_FAIL = 0.80, 0.95
 _REMEDY_UNREACHABLE: Final = (
-    "Start Redis, or correct REDIS_URL (host, port, password, rediss:// for TLS). Until then the database alone acknowledges, and the "
-    "keeper screens."
+    "Start Redis (or `crossline up`), or correct REDIS_URL (host, port, password, rediss:// for TLS). Until then the database alone "
+    "acknowledges, and the keeper screens."
 )
 _REMEDIES: Final = (
     (
@@ -86,7 +86,7 @@ def _memory(info: Mapping[str, Any]) -> Iterator[Verdict]:
     yield verdict(
         "redis memory",
         finding,
-        "Give it more memory, run more workers, or lower CROSSLINE_MAX_PENDING or CROSSLINE_DEDUPE_TTL_S. The database takes what it refuses.",
+        "Give it more memory, run more workers, or lower CROSSLINE_MAX_PENDING or CROSSLINE_DEDUPE_TTL_S.",
     )
 
 
