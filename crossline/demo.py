@@ -19,25 +19,26 @@ _UNNAMED: Final = "demo"
 
 def play_demo(private_uri: str, settings: Settings) -> None:
     """Play every conversation once. Says how far it is, and in the end what became of the messages."""
-    asyncio.run(_play(private_uri, _credentials(settings)))
+    asyncio.run(_play(private_uri, credentials_of(settings)))
 
 
 async def _play(private_uri: str, credentials: Credentials | None) -> None:
     conversations = load_conversations()
-    progress = _Progress(sum(len(conversation.messages) for conversation in conversations))
+    progress = Progress(sum(len(conversation.messages) for conversation in conversations))
     click.echo(f"\nThe demo plays {len(conversations)} conversations, {progress.total} messages.")
     async with Sender(private_uri, credentials=credentials) as sender:
         await play(conversations, sender=sender, on_delivery=progress.note)
     progress.end()
 
 
-def _credentials(settings: Settings) -> Credentials | None:
+def credentials_of(settings: Settings) -> Credentials | None:
+    """What the provider would sign with, towards these settings; None where they know no API key."""
     if not settings.telesign_api_keys:
         return None
     return Credentials(customer_id=settings.telesign_customer_id or _UNNAMED, api_key=settings.telesign_api_keys[0].get_secret_value())
 
 
-class _Progress:
+class Progress:
     """How many messages were sent, on one line of a terminal, or a line now and then elsewhere."""
 
     def __init__(self, total: int) -> None:
@@ -47,6 +48,7 @@ class _Progress:
         self._is_terminal = sys.stdout.isatty()
 
     def note(self, delivery: Delivery) -> None:
+        """One more message was delivered or given up."""
         self._sent += 1
         self._lost += not delivery.acknowledged
         if self._is_terminal:
@@ -55,6 +57,7 @@ class _Progress:
             click.echo(self._line())
 
     def end(self) -> None:
+        """Nothing more is sent."""
         if self._is_terminal:
             click.echo()
         click.echo(f"The demo is over. {self._line()}")

@@ -9,8 +9,10 @@ from schemas.errors import StoreError
 from store.engine import Database
 from store.migrate import Migrated, upgrade
 
-DATABASE_WITHIN_S: Final = 30.0
-"""How long a database that is just starting is waited for."""
+SERVER_WITHIN_S: Final = 30.0
+"""How long a database server that is just starting is waited for."""
+FILE_WITHIN_S: Final = 3.0
+"""A file does not start; at worst another process holds it for a moment."""
 SAY_FIRST_AFTER_S: Final = 1.5
 """Processes that start together need not report each other."""
 SAY_EVERY_S: Final = 5.0
@@ -31,9 +33,11 @@ class Reminder:
             self._say(because)
 
 
-def bring_up_to_date(database_url: str, *, say: Callable[[str], object], within_s: float = DATABASE_WITHIN_S) -> Migrated:
-    """Run the migrations that are missing. Raises StoreError when the database is not there within `within_s` seconds."""
+def bring_up_to_date(database_url: str, *, say: Callable[[str], object], within_s: float | None = None) -> Migrated:
+    """Run the migrations that are missing. Raises StoreError when the database is not there in `within_s` seconds, or the usual time."""
     database = Database.open(database_url)
+    if within_s is None:
+        within_s = FILE_WITHIN_S if database.is_sqlite else SERVER_WITHIN_S
     deadline_s = monotonic_s() + within_s
     reminder = Reminder(lambda because: say(f"Waiting for the database: {because}"))
     try:

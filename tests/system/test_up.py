@@ -17,6 +17,7 @@ from crossline import datadir
 from crossline.embedded import valkey_on
 from tests.support.crossline import run_crossline
 from tests.support.polling import wait_until
+from tests.support.ports import free_port
 from tests.support.valkey import ValkeyProcess
 from tests.system.conftest import StartUp, Up, gone
 
@@ -234,3 +235,23 @@ def test_the_demo_is_signed_and_accepted_and_stops_with_the_rest(up: StartUp) ->
 
 def _metrics(running: Up) -> str:
     return httpx.get(f"{running.url}/metrics", trust_env=False).text
+
+
+def test_a_database_that_is_not_there_is_waited_for_and_ctrl_c_still_stops(up: StartUp) -> None:
+    running = up(environ={"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{free_port()}/none"}, ready=False)
+    wait_until(lambda: "Waiting for the database" in running.log(), within_s=20, what="the line about it")
+    family = running.family()
+
+    os.kill(running.pid, signal.SIGINT)
+
+    assert running.wait(within_s=15) == 130
+    assert gone(family)
+
+
+def test_a_schema_that_cannot_be_made_ends_it_with_the_reason(up: StartUp, short_dir: Path) -> None:
+    (short_dir / "no-database").write_text("something else altogether, and long enough to be looked at as a header\n" * 50)
+
+    running = up(environ={"DATABASE_URL": f"sqlite:///{short_dir / 'no-database'}"}, ready=False)
+
+    assert running.wait(within_s=60) == 2
+    assert "schema could not be brought up to date" in running.log()
