@@ -1,4 +1,4 @@
-"""The load where wrk is not installed: one process, one event loop, raw HTTP/1.1 over kept-alive connections, one request at a time on each.
+"""The load where wrk is not installed: one process, raw HTTP/1.1 over kept-alive connections, one request at a time on each.
 
 It sends whole requests that were made before, each once, and does no more with an answer than find its end and its status: a
 request costs it a fraction of what it costs the cheapest server. Prints one JSON object, the same as `wrk.lua` does.

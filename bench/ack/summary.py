@@ -29,8 +29,7 @@ def table(result: Mapping[str, Any]) -> str:
     for name, of in result["servers"].items():
         lines.append(f"{name:18}{of['requests_per_s']:12,.0f}{of['p50_ms']:10.1f}{of['p99_ms']:10.1f}")
     lines.append("")
-    for name in ("vs_bare_starlette", "vs_usual_way", "vs_asyncio_pipeline"):
-        lines.append(f"{name:24}{result[name]:8.2f} ×")
+    lines += [f"{name:24}{result[name]:8.2f} ×" for name in ("vs_bare_starlette", "vs_usual_way", "vs_asyncio_pipeline")]
     return "\n".join(lines)
 
 
