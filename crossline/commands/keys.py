@@ -30,25 +30,29 @@ def keys() -> None:
     """Rotate the encryption keys.
 
     \b
-    1. crossline keys new         prints a key and how to put it first
-    2. restart web and worker     from then on, what is new is sealed with it
-    3. crossline keys rotate      seals the old data keys anew; the messages themselves are not touched
-    4. crossline keys list        says when the old key may go
+    1. crossline keys new         prints a key
+    2. put it LAST, restart all   now every process can open what it seals
+    3. put it FIRST, restart all  now it seals what is new
+    4. crossline keys rotate      seals the old data keys anew; the messages themselves are not touched
+    5. crossline keys list        says when the old key may go
+
+    Where all processes stop before new ones start, step 2 may be left out.
     """
 
 
-@keys.command()
+@keys.command(short_help="Print a fresh key.")
 def new() -> None:
     """Print a fresh key, and how to put it first."""
     click.echo(secrets.token_hex(32))
     click.echo(
-        "Put it first in CROSSLINE_ENCRYPTION_KEYS, before the keys that are there, with a comma between them,\n"
-        "restart web and worker, then run `crossline keys rotate`. Keep it where a backup of the database is not.",
+        "Put it last in CROSSLINE_ENCRYPTION_KEYS, behind the keys that are there, with a comma between them, and restart web and worker;\n"
+        "then put it first in CROSSLINE_ENCRYPTION_KEYS, restart them again, and run `crossline keys rotate`.\n"
+        "Keep it where a backup of the database is not: whoever has both can read everything.",
         err=True,
     )
 
 
-@keys.command(name="list")
+@keys.command(name="list", short_help="Print the keys, and how much each still holds.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @data_dir_option
 def list_keys(*, as_json: bool, data_dir: Path | None) -> None:
@@ -60,10 +64,11 @@ def list_keys(*, as_json: bool, data_dir: Path | None) -> None:
     _show_uses(keyring, uses, trouble, as_json=as_json)
 
 
-@keys.command()
+@keys.command(short_help="Seal everything anew with the first key.")
 @click.option("--batch", type=click.IntRange(1, 10_000), default=ROTATE_ROWS, show_default=True, help="Rows in one transaction.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @data_dir_option
-def rotate(*, batch: int, data_dir: Path | None) -> None:
+def rotate(*, batch: int, as_json: bool, data_dir: Path | None) -> None:
     """Seal everything that an old key seals anew with the first key of CROSSLINE_ENCRYPTION_KEYS.
 
     May be interrupted at any point and run again, while everything goes on. At the end it says which old keys are still needed.
@@ -74,13 +79,10 @@ def rotate(*, batch: int, data_dir: Path | None) -> None:
         check_keys(database, keyring, index_key_id(settings.index_key.get_secret_value()))
         rotations = [_rotate(database, keyring, what, batch) for what in Sealed]
         uses, trouble = _uses(database, settings)
-    for rotation in rotations:
-        click.echo(f"{rotation.done:,} {_NAMES[rotation.what]} sealed anew with key {keyring.sealing_id.hex()}.")
-        if rotation.unreadable:
-            click.echo(f"{len(rotation.unreadable):,} could not be opened by any key and were left as they are.", err=True)
-    advice = _advice(keyring, uses, trouble)
-    for sentence in advice:
-        click.echo(sentence)
+    _show_rotations(keyring, rotations, as_json=as_json)
+    if not as_json:
+        for sentence in _advice(keyring, uses, trouble):
+            click.echo(sentence)
     if any(rotation.unreadable for rotation in rotations) or _needed(keyring, uses):
         raise click.exceptions.Exit(INCOMPLETE)
 
@@ -104,6 +106,17 @@ def _rotate(database: Database, keyring: Keyring, what: Sealed, batch: int) -> R
                 tries += 1
                 sleep(_BUSY_PAUSE_S)
     return rotation
+
+
+def _show_rotations(keyring: Keyring, rotations: list[Rotation], *, as_json: bool) -> None:
+    if as_json:
+        done = {rotation.what.value: {"sealed_anew": rotation.done, "unreadable": len(rotation.unreadable)} for rotation in rotations}
+        click.echo(orjson.dumps({"key_id": keyring.sealing_id.hex(), **done}).decode())
+        return
+    for rotation in rotations:
+        click.echo(f"{rotation.done:,} {_NAMES[rotation.what]} sealed anew with key {keyring.sealing_id.hex()}.")
+        if rotation.unreadable:
+            click.echo(f"{len(rotation.unreadable):,} could not be opened by any key and were left as they are.", err=True)
 
 
 def _uses(database: Database, settings: Settings) -> tuple[dict[bytes, KeyUse], str | None]:

@@ -38,7 +38,7 @@ def quarantine() -> None:
     """
 
 
-@quarantine.command(name="list")
+@quarantine.command(name="list", short_help="Count what waits, by reason, and list it.")
 @click.option("--reason", help="Only entries of this reason.")
 @click.option("--all", "everything", is_flag=True, help="Entries that were replayed, too.")
 @click.option("--after", metavar="ID", help="Go on behind this entry.")
@@ -67,7 +67,7 @@ def list_entries(*, reason: str | None, everything: bool, after: str | None, lim
         click.echo(f"There are more: --after {entries[-1].id}")
 
 
-@quarantine.command()
+@quarantine.command(short_help="Print one entry.")
 @click.argument("entry_id", metavar="ID")
 @click.option("--body", is_flag=True, help="Also the body as it came. It is private: it may hold numbers and what people wrote.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
@@ -90,7 +90,7 @@ def show(*, entry_id: str, body: bool, as_json: bool, data_dir: Path | None) -> 
         click.echo(visible(raw.decode(errors="backslashreplace")))
 
 
-@quarantine.command()
+@quarantine.command(short_help="Run entries through the inbox again.")
 @click.argument("entry_ids", metavar="[ID]...", nargs=-1)
 @click.option("--reason", help="Every entry of this reason.")
 @click.option("--all", "everything", is_flag=True, help="Every entry that waits.")

@@ -60,7 +60,7 @@ def transcript() -> None:
     """
 
 
-@transcript.command()
+@transcript.command(short_help="Print a conversation (`show` may be left out).")
 @click.argument("session")
 @click.option("--format", "form", type=click.Choice(FORMATS), default="text", show_default=True, help="How to write it.")
 @click.option("--json", "form", flag_value="json", help="The same as --format json.")
@@ -93,7 +93,7 @@ def show(*, session: str, form: str, local: bool, show_numbers: bool, data_dir: 
         sys.exit(NOTHING_FOUND)
 
 
-@transcript.command()
+@transcript.command(short_help="Find the sessions of a phone number.")
 @click.option("--phone", required=True, metavar="-", help="Always `-`: the number is read from standard input.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @data_dir_option

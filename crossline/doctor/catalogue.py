@@ -3,13 +3,14 @@
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from crossline.doctor.checks import clock, connections, database, disks, door, keys, policy, redis, transport, work
+from crossline.doctor.checks import acknowledgement, clock, connections, database, disks, door, keys, policy, redis, transport, work
 from crossline.doctor.facts import Facts
 from crossline.doctor.verdicts import Verdict
 
 CHECKS: Final[tuple[Callable[[Facts], Iterable[Verdict]], ...]] = (
     redis.check,
     database.check,
+    acknowledgement.check,
     disks.check,
     keys.check,
     clock.check,

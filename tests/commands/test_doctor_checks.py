@@ -156,14 +156,6 @@ def test_a_sound_installation_troubles_nobody(facts: Facts) -> None:
             "appendonly",
             id="not needed as durable",
         ),
-        pytest.param(
-            make_facts(environ={"CROSSLINE_ACK": "redis"}, redis=redis({"aof_enabled": 0})),
-            "redis durable",
-            "fail",
-            "appendonly",
-            "503",
-            id="the only one, not durable",
-        ),
         pytest.param(make_facts(redis=redis({"maxmemory": 1_200_000})), "redis memory", "warn", "83%", "memory", id="memory short"),
         pytest.param(make_facts(redis=redis({"maxmemory": 1_010_000})), "redis memory", "fail", "99%", "memory", id="memory full"),
         pytest.param(
@@ -379,6 +371,38 @@ def test_what_is_broken_is_named_once_with_what_to_do(facts: Facts, name: str, l
     assert (verdict.name, verdict.level) == (name, level)
     assert finding in verdict.finding
     assert remedy in verdict.remedy
+
+
+@pytest.mark.parametrize(
+    "ack, redis_is_fit, database_is_fit, finding",
+    [
+        pytest.param("auto", True, True, "Redis acknowledges, and the database stands in for it.", id="both"),
+        pytest.param("auto", True, False, "Redis acknowledges.", id="redis alone"),
+        pytest.param("auto", False, True, "The database acknowledges.", id="database alone"),
+        pytest.param("auto", False, False, "503", id="none"),
+        pytest.param("redis", True, False, "Redis acknowledges.", id="redis as told"),
+        pytest.param("redis", False, True, "503", id="redis as told, and not fit"),
+        pytest.param("database", True, True, "The database acknowledges.", id="database as told"),
+        pytest.param("database", True, False, "503", id="database as told, and not fit"),
+    ],
+)
+def test_the_store_that_acknowledges_is_named(ack: str, redis_is_fit: bool, database_is_fit: bool, finding: str) -> None:
+    facts = make_facts(
+        environ={"CROSSLINE_ACK": ack},
+        redis=REDIS if redis_is_fit else redis(appendfsync="everysec"),
+        database=POSTGRESQL if database_is_fit else StoreUnreachable(),
+    )
+    [verdict] = [verdict for verdict in judge(facts) if verdict.name == "acknowledgement"]
+
+    assert finding in verdict.finding
+    assert (verdict.level is Level.FAIL) is (finding == "503")
+
+
+def test_a_redis_that_alone_may_acknowledge_and_does_not_is_said_to_refuse_everything() -> None:
+    facts = make_facts(environ={"CROSSLINE_ACK": "redis"}, redis=redis({"aof_enabled": 0}))
+
+    assert [verdict.name for verdict in troubles(facts)] == ["redis durable", "acknowledgement"]
+    assert "503" in troubles(facts)[0].remedy
 
 
 def test_two_reasons_are_two_verdicts() -> None:

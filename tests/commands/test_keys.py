@@ -87,6 +87,18 @@ def test_a_waiting_batch_still_needs_the_old_key(
     assert "Not needed any more" not in result.stdout
 
 
+def test_a_rotation_tells_a_script_what_it_did(run: Run, environ: dict[str, str], settings: Settings) -> None:
+    store_messages(settings, [make_message()])
+
+    result = run("keys", "rotate", "--json", changes=with_new_key(environ))
+
+    assert json.loads(result.stdout) == {
+        "key_id": key_id(NEW).hex(),
+        "conversations": {"sealed_anew": 1, "unreadable": 0},
+        "quarantine": {"sealed_anew": 0, "unreadable": 0},
+    }
+
+
 def test_while_redis_cannot_be_asked_no_key_is_said_to_be_free(run: Run, environ: dict[str, str]) -> None:
     result = run("keys", "list", changes={**with_new_key(environ), "REDIS_URL": "redis://127.0.0.1:1/0"})
 
