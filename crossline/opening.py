@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import structlog
 
-from crossline.schema import Reminder
+from crossline.reminder import Reminder
 from receiver.app import Running
 from receiver.blocking import InThread
 from receiver.doorbell import Doorbell
@@ -29,8 +29,8 @@ from store.inbox.batches import SealedBatch, Seen, StoreName
 from store.inbox.database import DatabaseInbox
 from store.inbox.redis import RedisDoor, RedisInbox
 from store.keys import remembered_index_key
-from store.migrate import require_schema
 from store.redis_client import open_redis, redis_errors
+from store.schema import require_schema
 from store.sealing.keyring import Keyring, index_key_id
 
 log: Any = structlog.get_logger("crossline.opening")

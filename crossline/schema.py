@@ -1,9 +1,10 @@
-"""The database's schema as the processes see it: brought up to date by one, waited for by the others."""
+"""Brings the database's schema up to date at the start of `migrate` and `up`, waiting for a database that is only just starting."""
 
 from collections.abc import Callable
 from time import sleep
 from typing import Final
 
+from crossline.reminder import Reminder
 from schemas.clock import monotonic_s
 from schemas.errors import StoreError
 from store.engine import Database
@@ -13,24 +14,7 @@ SERVER_WITHIN_S: Final = 30.0
 """How long a database server that is just starting is waited for."""
 FILE_WITHIN_S: Final = 3.0
 """A file does not start; at worst another process holds it for a moment."""
-SAY_FIRST_AFTER_S: Final = 1.5
-"""Processes that start together need not report each other."""
-SAY_EVERY_S: Final = 5.0
 _POLL_S: Final = 0.5
-
-
-class Reminder:
-    """Says what is being waited for: not at once, and then every 5 s."""
-
-    def __init__(self, say: Callable[[str], object]) -> None:
-        self._say = say
-        self._say_at_s = monotonic_s() + SAY_FIRST_AFTER_S
-
-    def waiting(self, because: str) -> None:
-        """Call it as often as you look."""
-        if monotonic_s() >= self._say_at_s:
-            self._say_at_s = monotonic_s() + SAY_EVERY_S
-            self._say(because)
 
 
 def bring_up_to_date(database_url: str, *, say: Callable[[str], object], within_s: float | None = None) -> Migrated:

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from schemas.settings import Settings
 from store.engine import Database
-from store.migrate import require_schema
 from store.redis_client import RedisClient, open_redis
+from store.schema import require_schema
 from store.sealing.digests import Digests
 from store.sealing.keyring import Keyring
 

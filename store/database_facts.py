@@ -17,7 +17,7 @@ from store.engine import TRANSACTION_WITHIN_S, Database, Tx
 from store.inbox.batches import Backlog
 from store.inbox.database import DatabaseInbox
 from store.keys import key_problems
-from store.migrate import require_schema
+from store.schema import require_schema
 from store.sealing.keyring import Keyring
 
 _LIMITS: Final = (

@@ -7,7 +7,7 @@ import structlog
 
 from schemas.errors import KeyMismatch, SchemaMismatch, StoreError
 from store.keys import check_keys
-from store.migrate import require_schema
+from store.schema import require_schema
 from store.redis_client import redis_errors
 from workers.context import WorkerContext
 

@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect
 
 from schemas.errors import SchemaMismatch
 from schemas.tables import metadata
 from store.engine import Database, Tx
-from store.migrate import Migrated, head, require_schema, upgrade
+from store.migrate import Migrated, upgrade
+from store.schema import MIGRATIONS, head, known_revisions, require_schema
 from tests.support.crossline import process_environ
 from tests.support.postgres import PostgresProcess
 from tests.support.workers import ROOT
@@ -64,6 +66,12 @@ def test_the_migrations_make_what_the_tables_say(empty: Database) -> None:
             tx.exec_driver_sql(f"DROP TABLE {table}")
         metadata.create_all(tx)
         assert shape(tx) == migrated
+
+
+def test_the_files_names_say_what_alembic_reads_in_them() -> None:
+    read = ScriptDirectory(str(MIGRATIONS)).walk_revisions()
+
+    assert known_revisions() == tuple(one.revision for one in read)
 
 
 def test_a_second_run_finds_nothing_to_do(empty: Database) -> None:

@@ -9,7 +9,7 @@ import pytest
 from crossline.schema import bring_up_to_date
 from schemas.errors import StoreError
 from store.engine import Database
-from store.migrate import head, require_schema
+from store.schema import head, require_schema
 from tests.support.crossline import COMMAND, process_environ, run_crossline
 from tests.support.environment import make_environ
 from tests.support.ports import free_port
