@@ -154,12 +154,12 @@ class Installation:
         with self._database() as database, database.read() as tx:
             return quarantine.counts(tx)
 
-    def evidence(self, session: str) -> set[str]:
-        """The rules that matched in a conversation."""
+    def findings(self, session: str) -> set[tuple[str, FindingKind]]:
+        """The rules that found something in a conversation, or failed."""
         with self._database() as database, database.read() as tx:
             key = conversations.data_key(tx, Keyring([key.get_secret_value() for key in self.settings.encryption_keys]), session)
             found = cases.findings_of(tx, session, key) if key else {}
-        return {finding.rule for of_message in found.values() for finding in of_message if finding.kind is FindingKind.MATCH}
+        return {(finding.rule, finding.kind) for of_message in found.values() for finding in of_message}
 
     def failed_jobs(self) -> int:
         """How many jobs RQ keeps as failed."""

@@ -57,8 +57,8 @@ class Sender:
         self._note(name or path, response)
         return response
 
-    def send_what_is_accepted(self) -> tuple[Body, Body]:
-        """Everything that gets 200; the first of them, and the one with evidence."""
+    def send_what_is_accepted(self) -> dict[str, Body]:
+        """Everything that gets 200, by name."""
         marks = self.marks
         plain = self.callback("plain")
         number, mail = marks.number("evidence"), f"{marks.word('evidence')}@example.org"
@@ -71,8 +71,8 @@ class Sender:
         accepted: Mapping[str, Body | bytes] = {
             "plain": plain,
             "evidence": evidence,
-            "digits 1": self.callback("digits 1", split[1:5], session_reference_id=session, from_phone_number=party),
-            "digits 2": self.callback("digits 2", split[5:], session_reference_id=session, from_phone_number=party),
+            "digits 1": self.callback("digits 1", mo_message=split[1:7], session_reference_id=session, from_phone_number=party),
+            "digits 2": self.callback("digits 2", mo_message=split[7:], session_reference_id=session, from_phone_number=party),
             "extra fields": self.callback("extra fields")
             | {"memo": [{"deep": marks.text("in an extra field")}], marks.word("name of a field"): 1},
             "odd timestamp": self.callback("odd timestamp", submit_timestamp=f"at {marks.text('timestamp')}"),
@@ -88,7 +88,7 @@ class Sender:
         for name, body in accepted.items():
             assert self.send(name, body) == 200, name
         assert self.send("query", self.callback("query"), query=f"?q={marks.word('query')}") == 200
-        return plain, evidence
+        return {name: body for name, body in accepted.items() if not isinstance(body, bytes)}
 
     def send_what_is_refused(self) -> None:
         """Everything that gets another answer, but for what needs a store to fail."""

@@ -14,17 +14,20 @@ from pathlib import Path
 import httpx
 import pytest
 
+from schemas.findings import FindingKind
 from store import quarantine
 from tests.leaks.installation import TROUBLES, Installation
 from tests.leaks.marks import Marks
 from tests.leaks.sender import Sender
 from tests.support.crossline import CrosslineProcess, StartProcess
 from tests.support.environment import make_environ
+from tests.support.faulty_worker import RULE
 from tests.support.plaintext import Place
 from tests.support.polling import wait_until
 from tests.support.process import ServerProcess
 from tests.support.valkey import ValkeyProcess
 
+CONTACTS = ("contact.phone", "contact.email")
 REASONS = {"malformed_callback", "signature_missing", "signature_wrong", quarantine.CONFLICT, quarantine.POISON}
 FOR_NOBODY = {"CROSSLINE_ALLOWED_NETWORKS": "192.0.2.0/24", "WEB_CONCURRENCY": "1"}
 FILES_OF_STORES = 5
@@ -65,7 +68,8 @@ def test_nobody_else_reads_what_people_wrote(installation: Installation, crossli
     installation.processes += [web, elsewhere]
     with httpx.Client(trust_env=False, timeout=10) as client:
         sender, outsider = sender_to(web, installation, client), sender_to(elsewhere, installation, client)
-        plain, evidence = sender.send_what_is_accepted()
+        sent = sender.send_what_is_accepted()
+        plain = sent["plain"]
         sender.begin_slowly()
         sender.send_what_is_refused()
 
@@ -82,9 +86,14 @@ def test_nobody_else_reads_what_people_wrote(installation: Installation, crossli
 
         assert {sender.statuses["slow"], sender.statuses["no HTTP"], sender.statuses["endless head"]} == {408, 400, 431}
         assert plain["mo_message"].strip() in installation.run("transcript", plain["session_reference_id"], shown=True)
-        assert installation.evidence(evidence["session_reference_id"]) == {"contact.phone", "contact.email"}
+        assert installation.findings(sent["evidence"]["session_reference_id"]) == {(rule, FindingKind.MATCH) for rule in CONTACTS}
+        assert installation.findings(sent["digits 2"]["session_reference_id"]) == {("contact.split_phone", FindingKind.MATCH)}
+        assert installation.findings(sent["raises"]["session_reference_id"]) == {(RULE, FindingKind.ERROR)}
         assert set(installation.quarantined()) == REASONS
         assert installation.failed_jobs() > 0
+        assert list(installation.directory.glob("temporary/crossline-metrics-*/counter_*.db")) != []
+
+        replay(installation)
 
     after_rotation(installation, plain)
     assert_planted_is_seen_and_nothing_else(installation, sender, outsider)
@@ -175,6 +184,15 @@ def look_around(installation: Installation, sender: Sender, plain: dict[str, str
     assert plain["session_reference_id"] in found
 
 
+def replay(installation: Installation) -> None:
+    """What was badly signed is run again, as a message; what cannot be read stays."""
+    installation.run("quarantine", "replay", "--reason", "signature_wrong")
+    installation.run("quarantine", "replay", "--reason", "malformed_callback", "--json")
+    wait_until(lambda: installation.waiting() == 0, within_s=30, every_s=0.1, what="an empty inbox after the replay")
+
+    assert set(installation.quarantined()) == REASONS - {"signature_wrong"}
+
+
 def after_rotation(installation: Installation, plain: dict[str, str]) -> None:
     """Data keys are wrapped anew; what then has the old key alone is told so."""
     new = secrets.token_hex(32)
@@ -195,6 +213,8 @@ def assert_planted_is_seen_and_nothing_else(installation: Installation, *senders
     log = installation.processes[0].log_path
     with installation.valkey.client() as client:
         client.hset("planted", "data", zlib.compress(planted.encode("utf-16")))
+        client.config_set("rdbcompression", "no")
+        client.save()
     installation.execute("CREATE TABLE planted (value TEXT)", f"INSERT INTO planted VALUES ('{planted}')")
     with log.open("a") as lines:
         lines.write(json.dumps({"event": planted}) + "\n")
@@ -206,9 +226,16 @@ def assert_planted_is_seen_and_nothing_else(installation: Installation, *senders
     reader.stop()
     installation.execute("DROP TABLE planted")
     places = {sighting.place for sighting in found}
-    expected = {"Redis: planted", "table planted.value", f"file {log.name}", "answer: planted", f"command line of {reader.pid}"}
+    expected = {
+        "Redis: planted",
+        "file dump.rdb",
+        "table planted.value",
+        f"file {log.name}",
+        "answer: planted",
+        f"command line of {reader.pid}",
+    }
 
-    assert {sighting.what for sighting in found} == {"text: planted"}
+    assert {sighting for sighting in found if sighting.what != "text: planted"} == set()
     assert expected <= places
     assert any(place.startswith("file appendonlydir") for place in places)
     assert any(place.startswith("file data/base" if installation.postgres else "file crossline.db") for place in places)
