@@ -204,9 +204,11 @@ def _with_files(environ: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
             values[name] = environ[name].strip()
         elif path := environ.get(f"{name}_FILE"):
             try:
-                values[name] = Path(path).read_text().strip()
+                values[name] = Path(path).read_text("utf-8").strip()
             except OSError as error:
                 problems.append(f"{name}_FILE names a file that cannot be read ({error.strerror})")
+            except UnicodeDecodeError:
+                problems.append(f"{name}_FILE names a file that cannot be read (it is not UTF-8)")
     return values, problems
 
 
