@@ -9,7 +9,7 @@ from starlette.routing import Route
 async def take(request: Request) -> Response:
     """Read the body, and forget it."""
     await request.body()
-    return Response()
+    return Response(b"{}", media_type="application/json")
 
 
 app = Starlette(routes=[Route("/callbacks", take, methods=["POST"])])

@@ -37,7 +37,7 @@ async def take(request: Request) -> Response:
         async with client.pipeline(transaction=False) as pipeline:
             queue.enqueue_call(INSERT, args=(message,), pipeline=pipeline)  # type: ignore[arg-type]
             await pipeline.execute()
-    return Response()
+    return Response(b"{}", media_type="application/json")
 
 
 app = Starlette(routes=[Route("/callbacks", take, methods=["POST"])], lifespan=ask_version_once)

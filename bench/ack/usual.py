@@ -21,7 +21,7 @@ queue = Queue(QUEUE, connection=client)
 async def take(request: Request) -> Response:
     """Answer 200 once the message is in RQ's queue, or was before."""
     await run_in_threadpool(accept, orjson.loads(await request.body()))
-    return Response()
+    return Response(b"{}", media_type="application/json")
 
 
 def accept(message: dict[str, Any]) -> None:
