@@ -7,8 +7,8 @@ import structlog
 
 from schemas.errors import KeyMismatch, SchemaMismatch, StoreError
 from store.keys import check_keys
-from store.schema import require_schema
 from store.redis_client import redis_errors
+from store.schema import require_schema
 from workers.context import WorkerContext
 
 log = structlog.get_logger(__name__)

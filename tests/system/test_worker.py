@@ -5,8 +5,10 @@ import signal
 
 import psutil
 
+from store.doorbell import ring
 from tests.support.crossline import CrosslineProcess, StartProcess
 from tests.support.polling import wait_until
+from tests.support.valkey import ValkeyProcess
 from tests.system.conftest import gone
 
 
@@ -29,6 +31,22 @@ def test_sigterm_ends_all_of_it_in_time(crossline_process: StartProcess, environ
 
     assert worker.wait(within_s=5) == 0
     assert gone(family)
+
+
+def test_after_its_first_jobs_it_works_on_and_ends_in_time(
+    crossline_process: StartProcess, environ: dict[str, str], valkey: ValkeyProcess
+) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    with valkey.client() as client:
+        for _ in range(3):
+            ring(client)
+            wait_until(lambda: not client.keys("rq:job:*"), within_s=5, what="an end of the job")
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    assert worker.wait(within_s=5) == 0
+    assert "screener_stopped" in worker.log()
+    assert "unhandled" not in worker.log()
 
 
 def test_sigkill_of_the_supervisor_ends_all_of_it(crossline_process: StartProcess, environ: dict[str, str]) -> None:
