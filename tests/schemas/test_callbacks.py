@@ -198,6 +198,26 @@ def test_extra_fields_are_kept_with_the_message_as_it_came() -> None:
     assert decode(callback_body()).raw is None
 
 
+@pytest.mark.parametrize("text", ["plain", "\ud83d"], ids=["plain text", "half a surrogate pair, which takes another parser"])
+@pytest.mark.parametrize(
+    "number", [str(2**63), str(-(2**80)), "9" * 400, "9" * 5_000], ids=["64 bits", "81 bits", "400 digits", "5,000 digits"]
+)
+def test_a_number_of_any_length_in_an_extra_field_spoils_nothing(number: str, text: str) -> None:
+    body = callback_body(mo_message=text, size="@").replace(b'"@"', number.encode())
+
+    assert decode(body).text == text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+@pytest.mark.parametrize("text", ["plain", "\ud83d"], ids=["plain text", "half a surrogate pair, which takes another parser"])
+@pytest.mark.parametrize("number, fits", [(2**64 - 1, True), (2**64, False)], ids=["64 bits", "65 bits"])
+def test_a_phone_number_sent_as_a_number_fits_64_bits(number: int, fits: bool, text: str) -> None:
+    body = callback_body(from_phone_number=number, mo_message=text)
+    if fits:
+        assert decode(body).from_phone_number == str(number)
+    else:
+        assert refusal(body).field == "from_phone_number"
+
+
 @pytest.mark.parametrize(
     "body",
     [

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy.exc import IntegrityError
 
 from schemas.batches import BATCH_FORMAT
+from schemas.clock import utcnow_ms
 from schemas.errors import StoreUnreachable
 from schemas.findings import Category
 from schemas.policy import Policy, Rule
@@ -188,6 +189,26 @@ def test_a_run_alone_begins_where_the_one_before_it_broke_off(database: Database
     assert claimed.alone is not None
     assert (claimed.alone.item, claimed.alone.begun) == (2, 1)
     assert texts_of(database, SESSION) == ["one", "two"]
+
+
+def test_of_two_messages_with_one_id_the_first_stands_also_after_both_were_given_back(database: Database) -> None:
+    inbox, workshop = DatabaseInbox(database), Workshop(database)
+    first, second = make_batch([make_item(conflicting("the first"))]), make_batch([make_item(conflicting("the second"))])
+    while second.id > first.id:
+        second = make_batch([make_item(conflicting("the second"))])
+    for batch in (first, second):
+        accepted_at_ms = utcnow_ms()
+        inbox.accept(batch)
+        wait_until(lambda: utcnow_ms() > accepted_at_ms, what="the next millisecond")  # noqa: B023
+    inbox.release(inbox.claim(), delay_ms=0, counted=False)
+    workshop.drain(inbox)
+
+    assert texts_of(database, SESSION) == ["the first"]
+
+
+def conflicting(text: str) -> bytes:
+    """A callback whose id is always the same."""
+    return callback_body(mo_reference_id="1D" * 16, session_reference_id=SESSION, mo_message=text)
 
 
 def test_a_batch_of_a_format_from_tomorrow_is_left_for_its_release(database: Database) -> None:
