@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, Final, TypeVar
 
 import click
@@ -42,7 +42,27 @@ def ack(*, as_json: bool, quick: bool, rounds: int | None, seconds: float | None
     _show(lambda: measure_acknowledgement(rounds=rounds, seconds=seconds), table, as_json=as_json)
 
 
-def _show(measure: Callable[[], Mapping[str, Any]], table: Callable[[Mapping[str, Any]], str], *, as_json: bool) -> None:
+@main.command()
+@common_options
+@click.option("--rounds", type=click.IntRange(min=1), help="How often each worker is measured.  [default: 3, quick: 1]")
+def pipeline(*, as_json: bool, quick: bool, rounds: int | None) -> None:
+    """How fast accepted messages get into the transcript, against RQ's default worker with one message and one insert a job."""
+    from bench.pipeline.measure import FULL, QUICK, measure_pipeline, table
+
+    amounts, rounds = (QUICK, rounds or 1) if quick else (FULL, rounds or 3)
+    _show(lambda: measure_pipeline(amounts, rounds=rounds), table, as_json=as_json)
+
+
+@main.command()
+@common_options
+def memory(*, as_json: bool, quick: bool) -> None:
+    """What an idle receiver holds, and what a message costs Redis while it waits and while it is remembered."""
+    from bench.memory.measure import measure_memory, table
+
+    _show(lambda: measure_memory(messages=2_000 if quick else 20_000), table, as_json=as_json)
+
+
+def _show(measure: Callable[[], dict[str, Any]], table: Callable[[dict[str, Any]], str], *, as_json: bool) -> None:
     try:
         result = measure()
     except Failed as failure:

@@ -23,7 +23,7 @@ def summary(rounds: Sequence[Round]) -> dict[str, Any]:
     }
 
 
-def table(result: Mapping[str, Any]) -> str:
+def table(result: dict[str, Any]) -> str:
     """The same for a person."""
     lines = [f"{'':18}{'requests/s':>12}{'p50 ms':>10}{'p99 ms':>10}"]
     for name, of in result["servers"].items():
