@@ -93,7 +93,12 @@ def _programs(directory: Path) -> Path:
     spec = importlib.util.find_spec(_PACKAGE)
     assert spec is not None
     assert spec.submodule_search_locations
-    installed = Path(spec.submodule_search_locations[0]) / "pginstall"
-    if not _identity():
-        return installed / "bin"
-    return Path(shutil.copytree(installed, directory / "programs", symlinks=True)) / "bin"
+    package = Path(spec.submodule_search_locations[0])
+    if _identity():
+        # The programs look for their libraries beside the package.
+        libraries = package.with_name(f"{_PACKAGE}.libs")
+        if libraries.is_dir():
+            shutil.copytree(libraries, directory / libraries.name)
+        shutil.copytree(package / "pginstall", directory / _PACKAGE / "pginstall", symlinks=True)
+        package = directory / _PACKAGE
+    return package / "pginstall" / "bin"
