@@ -1,17 +1,25 @@
 """The documentation is part of the contract: what an operator can set, meet, measure or type is described in docs/, and nothing else is."""
 
 import re
+import shlex
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Final
 
 import click
 import pytest
+from click.testing import CliRunner
 
 from crossline.cli import main
 from schemas import metrics
+from schemas.clock import EPOCH
+from schemas.conversations import Conversation, SenderPast, Utterance
 from schemas.errors import CrosslineError
+from schemas.policy import policy_of
 from schemas.settings import Settings, setting_names
+from workers.screening.compiled import compile_policy
+from workers.screening.screen import screen
 
 ROOT: Final = Path(__file__).parent.parent
 DOCS: Final = ROOT / "docs"
@@ -63,6 +71,12 @@ def anchors(page: str) -> set[str]:
 def outside_code(page: str) -> str:
     """A page without its code blocks."""
     return re.sub(r"^ *```.*?^ *```$", "", page, flags=re.MULTILINE | re.DOTALL)
+
+
+def screenings(page: str) -> Iterator[tuple[str, str]]:
+    """The `crossline screen` lines of a page that read no input, each with the output that is shown under it."""
+    for block in re.findall(r"^```\w*\n(.*?)^```$", page, flags=re.MULTILINE | re.DOTALL):
+        yield from re.findall(r"^\$ crossline (screen .+)\n((?:(?!\$ ).*\n?)*)", block, flags=re.MULTILINE)
 
 
 def assigned(example: str) -> set[str]:
@@ -130,6 +144,30 @@ def test_the_example_of_settings_holds_what_is_required_and_nothing_unknown() ->
 
     assert assigned(EXAMPLE.read_text()) - set(setting_names()) == set()
     assert required - assigned(EXAMPLE.read_text()) == set()
+
+
+SCREENINGS: Final = [pair for page in PAGES for pair in screenings(page.read_text())]
+
+
+@pytest.mark.parametrize("line, output", SCREENINGS, ids=[f"screening {number}" for number in range(len(SCREENINGS))])
+def test_what_screening_is_shown_to_say_it_says(line: str, output: str) -> None:
+    result = CliRunner().invoke(main, shlex.split(line))
+
+    assert result.stdout.strip() == output.strip()
+
+
+def test_the_rule_that_is_shown_is_a_rule_and_its_examples_hold() -> None:
+    [shown] = re.findall(r"^```toml\n(.*?)^```$", (DOCS / "policy.md").read_text(), flags=re.MULTILINE | re.DOTALL)
+    policy = policy_of({"shown": tomllib.loads(shown)}, version="shown")
+    [rule] = policy.rules
+    compiled = compile_policy(policy)
+
+    def found(text: str) -> bool:
+        message = Utterance(text=text, sender="a", submitted_at=EPOCH)
+        return bool(screen([message], Conversation(), SenderPast(), compiled))
+
+    assert all(found(text) for text in rule.hits)
+    assert not any(found(text) for text in rule.misses)
 
 
 @pytest.mark.parametrize("version", re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE))
