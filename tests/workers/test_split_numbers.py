@@ -7,12 +7,14 @@ from typing import Final
 import pytest
 
 from schemas.batches import BatchItem
+from schemas.clock import utcnow
 from store.engine import Database
 from store.inbox.batches import ClaimedBatch
 from store.inbox.database import DatabaseInbox
 from tests.support.batches import make_batch, make_item
 from tests.support.callbacks import callback_body
-from tests.support.workshop import Workshop, cases_of, findings_of, texts_of
+from tests.support.workshop import Workshop, cases_of, findings_of, make_tools, texts_of
+from workers.transcribe import transcribe
 
 RULE: Final = "contact.split_phone"
 SENDER: Final = "15550100001"
@@ -77,6 +79,25 @@ def test_without_one_of_its_parts_there_is_no_number(left_out: int, database: Da
     Workshop(database).transcribe(parts)
 
     assert found(database, session) == []
+
+
+def test_a_worker_waits_for_another_that_has_a_part_and_has_not_committed(database_url: str) -> None:
+    session = "F5" * 16
+    spoken = conversation(session, random.Random(1))
+    one, other = Database.open(database_url), Database.open(database_url)
+    Workshop(one).transcribe(spoken[:1])
+    waiting = threading.Thread(target=Workshop(other).transcribe, args=(spoken[-1:],))
+    with one.begin() as tx:
+        transcribe(tx, spoken[1:-1], make_tools(), now=utcnow())
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+    waiting.join(30)
+
+    assert found(one, session) == ["5104445610"]
+    assert len(cases_of(one, session)) == 1
+    one.close()
+    other.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

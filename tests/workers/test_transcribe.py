@@ -189,36 +189,35 @@ def test_nothing_of_a_batch_is_there_when_its_transaction_fails(database: Databa
 
 
 def test_two_workers_over_the_same_conversations_neither_deadlock_nor_repeat(database_url: str) -> None:
-    sessions = [f"{number:032X}" for number in range(12)]
     rng = random.Random(20260504)
-    written = [item(NUMBER, session_reference_id=session, at_s=at_s) for session in sessions for at_s in range(6)]
-    batches = []
-    for _ in range(2):
-        mine = list(written)
-        rng.shuffle(mine)
-        batches.append([mine[at : at + 9] for at in range(0, len(mine), 9)])
-    opened = [Database.open(database_url) for _ in batches]
+    sessions = [f"{number:032X}" for number in range(40)]
+    rounds = []
+    for _ in range(5):
+        shared = [item(NUMBER, session_reference_id=session) for session in sessions]
+        own = [[item(NUMBER, session_reference_id=session) for session in sessions] for _ in range(2)]
+        rounds.append([rng.sample(shared + mine, 80) for mine in own])
+    opened = [Database.open(database_url) for _ in range(2)]
     failures: list[BaseException] = []
-    together = threading.Barrier(len(batches))
+    together = threading.Barrier(2)
 
-    def work(database: Database, mine: list[list[BatchItem]]) -> None:
-        workshop = Workshop(database)
-        together.wait()
-        try:
-            for items in mine:
-                workshop.transcribe(items)
-        except Exception as error:  # noqa: BLE001  told to the test's own thread
-            failures.append(error)
+    def work(worker: int) -> None:
+        workshop = Workshop(opened[worker])
+        for batches in rounds:
+            together.wait(30)
+            try:
+                workshop.transcribe(batches[worker])
+            except Exception as error:  # noqa: BLE001  told to the test's own thread
+                failures.append(error)
 
-    threads = [threading.Thread(target=work, args=pair) for pair in zip(opened, batches, strict=True)]
+    threads = [threading.Thread(target=work, args=(worker,)) for worker in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join(60)
 
     assert failures == []
-    assert [len(transcript_of(opened[0], session)) for session in sessions] == [6] * 12
-    assert [one.finding_count for session in sessions for one in cases_of(opened[0], session)] == [6] * 12
+    assert [len(transcript_of(opened[0], session)) for session in sessions] == [15] * 40
+    assert [one.finding_count for session in sessions for one in cases_of(opened[0], session)] == [15] * 40
     for database in opened:
         database.close()
 
