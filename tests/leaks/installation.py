@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from click.testing import CliRunner
 from rq import Queue
@@ -30,6 +31,7 @@ from tests.support.postgres import PostgresProcess
 from tests.support.process import ServerProcess
 from tests.support.valkey import ValkeyProcess
 
+SLOWLOG_COMMANDS: Final = 5_000
 ROOT: Final = Path(__file__).parent.parent.parent
 _NOT_OURS: Final = ("programs",)
 _REFUSING: Final = "CREATE TRIGGER refuse BEFORE INSERT ON messages"
@@ -94,6 +96,16 @@ class Installation:
             with self.valkey.client() as client:
                 found |= search.sightings(in_redis(client))
         return found | Search(self.marks.people).sightings(in_environments(*pids))
+
+    def prepare_redis(self, *, slowlog_us: int = 0) -> None:
+        """Let Redis know the user of REDIS_URL, and note every command that takes so long: all, unless told otherwise."""
+        url = urlsplit(self.environ["REDIS_URL"])
+        with self.valkey.client() as client:
+            client.acl_setuser(
+                url.username or "", enabled=True, passwords=[f"+{url.password}"], keys=["*"], channels=["*"], categories=["+@all"]
+            )
+            client.config_set("slowlog-log-slower-than", slowlog_us)
+            client.config_set("slowlog-max-len", SLOWLOG_COMMANDS)
 
     def execute(self, *statements: str) -> None:
         """Do something to the database that Crossline itself would not."""

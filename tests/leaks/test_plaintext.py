@@ -33,6 +33,8 @@ FOR_NOBODY = {"CROSSLINE_ALLOWED_NETWORKS": "192.0.2.0/24", "WEB_CONCURRENCY": "
 FILES_OF_STORES = 5
 """In how many more files a thing stands at most that lies in Redis and in the database: their own, and their logs."""
 DATABASE_PASSWORD = "pw-" + secrets.token_hex(8)
+REDIS_PASSWORD = "pw-" + secrets.token_hex(8)
+USUAL_SLOWLOG_US = 10_000
 
 
 @pytest.fixture
@@ -41,7 +43,7 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path, valkey: ValkeyP
     is_sqlite = database_url.startswith("sqlite")
     with_password = database_url.replace("postgres@", f"postgres:{DATABASE_PASSWORD}@")
     environ = make_environ(
-        redis_url=valkey.url,
+        redis_url=valkey.url.replace("//", f"//crossline:{REDIS_PASSWORD}@"),
         database_url=with_password,
         CROSSLINE_SIGNATURE="require",
         CROSSLINE_METRICS_TOKEN=secrets.token_urlsafe(24),
@@ -57,8 +59,13 @@ def installation(request: pytest.FixtureRequest, tmp_path: Path, valkey: ValkeyP
         marks.key(f"{name}, as bytes", bytes.fromhex(environ[f"CROSSLINE_{name}"]))
     marks.key("TELESIGN_API_KEYS, as bytes", base64.b64decode(environ["CROSSLINE_TELESIGN_API_KEYS"]))
     marks.key("password in DATABASE_URL", DATABASE_PASSWORD)
+    marks.key("password in REDIS_URL", REDIS_PASSWORD)
     postgres = None if is_sqlite else request.getfixturevalue("postgres")
-    yield Installation(directory=tmp_path, environ=environ, valkey=valkey, postgres=postgres, marks=marks)
+    installation = Installation(directory=tmp_path, environ=environ, valkey=valkey, postgres=postgres, marks=marks)
+    installation.prepare_redis()
+    yield installation
+    if valkey.is_running:
+        installation.prepare_redis(slowlog_us=USUAL_SLOWLOG_US)
     shutil.rmtree(tmp_path / "temporary", ignore_errors=True)
 
 
@@ -126,6 +133,7 @@ def while_redis_is_down(installation: Installation, sender: Sender) -> None:
         assert sender.send("no store", sender.callback("no store")) == 503
         sender.get("/readyz", name="/readyz without stores")
     installation.valkey.start()
+    installation.prepare_redis()
     assert_hidden(installation, sender, files_of_postgres=False)
 
 
