@@ -170,6 +170,20 @@ def test_the_rule_that_is_shown_is_a_rule_and_its_examples_hold() -> None:
     assert not any(found(text) for text in rule.misses)
 
 
+def started(file: Path) -> list[list[str]]:
+    """What a Procfile or a systemd unit starts, from the word `crossline` on."""
+    lines = re.findall(r"^(?:\w+: |ExecStart=)(\S*\bcrossline .+)$", file.read_text(), flags=re.MULTILINE)
+    return [shlex.split(line)[1:] for line in lines]
+
+
+@pytest.mark.parametrize("file", [ROOT / "Procfile", *sorted((ROOT / "deploy").glob("*.service"))], ids=lambda path: path.name)
+def test_what_a_platform_is_told_to_start_exists(file: Path) -> None:
+    known = dict(commands())
+
+    assert started(file)
+    assert all({word for word in words if word.startswith("--")} <= options(known[f"crossline {words[0]}"]) for words in started(file))
+
+
 @pytest.mark.parametrize("version", re.findall(r"^## (\S+)$", (ROOT / "CHANGELOG.md").read_text(), flags=re.MULTILINE))
 def test_the_changelog_names_versions(version: str) -> None:
     assert re.fullmatch(r"\d+\.\d+\.\d+", version)
