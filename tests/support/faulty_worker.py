@@ -29,7 +29,7 @@ RAISES: Final = "xyzzy raises"
 PANICS: Final = "xyzzy panics"
 EXITS: Final = "xyzzy exits"
 RULE: Final = "test.faulty"
-LEASE_MS: Final = 700
+LEASE_MS: Final = 400
 
 
 class Panic(BaseException):
