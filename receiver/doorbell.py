@@ -15,8 +15,8 @@ from store.doorbell import ring
 
 log = structlog.get_logger(__name__)
 
-REST_S: Final = 0.02
-"""Least time between two rings: one costs about a millisecond of this process, and one job drains the whole inbox."""
+REST_S: Final = 0.05
+"""Least time between two rings: one costs about two milliseconds of this process, and one job drains the whole inbox."""
 RING_WITHIN_S: Final = 5.0
 
 

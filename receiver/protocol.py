@@ -6,6 +6,7 @@
   RFC 9110 lets a server ignore the offer; so the head is read again without it.
 * A client that closes its side after a whole request is answered all the same.
 * What is not HTTP is answered with a problem document.
+* A response goes out in one piece.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any, Final
 import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
+from receiver.joined import JoinedWrites
 from receiver.problems import problem
 from schemas.errors import BadRequest, HeadTooLarge
 
@@ -73,6 +75,8 @@ class TimedProtocol(HttpToolsProtocol):
         self._offers_upgrade = self.parser.should_upgrade() and self.parser.get_method() != b"CONNECT"
         if not self._offers_upgrade:
             super().on_headers_complete()
+            if self.parser.get_method() != b"HEAD":  # its response has no body that the head could wait for
+                self.cycle.transport = JoinedWrites(self.transport)  # type: ignore[assignment]
 
     def on_message_complete(self) -> None:
         """The body is whole; what follows is the next head."""
