@@ -54,7 +54,7 @@ def test_the_slow_are_sent_away_after_ten_seconds(door: Door) -> None:
 
 
 def test_a_thousand_idle_connections_keep_no_message_waiting(door: Door) -> None:
-    bodies = [callback_body() for _ in range(50)]
+    *bodies, last = [callback_body() for _ in range(51)]
     with contextlib.ExitStack() as stack:
         idle = [stack.enter_context(connected(door.port)) for _ in range(IDLE)]
         for connection in idle[::2]:
@@ -63,9 +63,9 @@ def test_a_thousand_idle_connections_keep_no_message_waiting(door: Door) -> None
         statuses = [door.post(body).status for body in bodies]
 
         assert statuses == [200] * len(bodies)
-        idle[1].send(request(door.path, callback_body()))
+        idle[1].send(request(door.path, last))
         assert idle[1].response().status == 200
-    assert door.kept_bodies()[:-1] == bodies
+    assert sorted(door.kept_bodies()) == sorted([*bodies, last])
 
 
 @pytest.mark.parametrize("sent", [b"", b"POST / HT", None], ids=["nothing", "half a head", "half a body"])
