@@ -39,6 +39,7 @@ REDIS_WITHIN_S: Final = 0.3
 DATABASE_WITHIN_S: Final = 1.6
 """Together with the deadline of Redis, and what passing from one to the other takes, less than 2 s."""
 ASK_WITHIN_S: Final = 2.0
+READY_WITHIN_S: Final = 1.0
 LAST_RING_WITHIN_S: Final = 0.5
 OTHER_INDEX_KEY: Final = "CROSSLINE_INDEX_KEY is not the one that this database was written with: give it back its own key."
 
@@ -189,7 +190,8 @@ class _Watch:
         self._work_stats = redis_side.work_stats
 
     async def readiness(self) -> Readiness:
-        """What the stores' latest proofs say; nothing is asked now."""
+        """What the stores say when they are asked now."""
+        await self._stores.prove(within_s=READY_WITHIN_S)
         return Readiness({one.name: _readiness(one, is_reachable=self._sides[one.name].is_reachable) for one in self._stores.candidates})
 
     async def scrape(self) -> Scrape:

@@ -56,7 +56,7 @@ class Stores:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Prove every store once, then watch them until the block ends."""
-        await asyncio.gather(*(self._prove(candidate) for candidate in self.candidates))
+        await self.prove()
         watch = asyncio.create_task(self._watch())
         try:
             yield
@@ -81,6 +81,10 @@ class Stores:
                 return candidate.name, seen
         raise NoStoreAccepts
 
+    async def prove(self, *, within_s: float = PROOF_WITHIN_S) -> None:
+        """Prove every store anew, at the same time; one that does not answer in time is not proven."""
+        await asyncio.gather(*(self._prove(candidate, within_s=within_s) for candidate in self.candidates))
+
     def _note_failure(self, candidate: Candidate, error: StoreError) -> None:
         self._failed(candidate.name, error.code)
         log.warning("batch_not_stored", store=candidate.name.value, code=error.code, reason=error.message)
@@ -94,9 +98,9 @@ class Stores:
             due = [one for one in self.candidates if one.breaker.may_probe(now_s) or now_s >= one.prove_again_at_s]
             await asyncio.gather(*(self._prove(candidate) for candidate in due))
 
-    async def _prove(self, candidate: Candidate) -> None:
+    async def _prove(self, candidate: Candidate, *, within_s: float = PROOF_WITHIN_S) -> None:
         try:
-            async with asyncio.timeout(PROOF_WITHIN_S):
+            async with asyncio.timeout(within_s):
                 proof = await candidate.prove()
         except StoreError as error:
             proof = Proof(proven=False, reasons=(error.message,))

@@ -12,7 +12,8 @@ from crossline.context import data_dir_option, load_settings
 def migrate(data_dir: Path | None) -> None:
     """Bring the database's schema up to date.
 
-    Waits up to 30 seconds for a database that is just starting. Two at once are harmless. A database that is ahead of this release,
+    Waits up to 30 seconds for a server that is just starting, and 3 for a SQLite file that is in use. Two at once are harmless.
+    A database that is ahead of this release,
     because a newer one was deployed, is left alone.
     """
     from crossline.schema import bring_up_to_date

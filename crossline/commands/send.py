@@ -23,7 +23,7 @@ _ADVICE: Final = {
     405: "Something there answers, but takes no POST: check the path of the URL.",
     408: "The body did not arrive in time: look for what is slow between here and the receiver.",
     413: "The file is larger than a callback may be (256 KiB).",
-    422: "The file is not a callback that can be read. It lies in quarantine: `crossline quarantine list` names the field.",
+    422: "It is no callback that can be read. It lies in quarantine: `crossline quarantine list`, then `show`, names the field.",
     503: "No durable store accepts messages there: run `crossline doctor` beside it.",
 }
 

@@ -68,6 +68,18 @@ def test_without_a_schema_the_database_takes_nothing_until_it_is_migrated(
     wait_until(lambda: httpx.get(f"{web.url}/readyz", trust_env=False).status_code == 200, within_s=15, what="readiness")
 
 
+def test_an_idle_process_notices_within_a_second_or_two_that_a_store_is_gone(
+    crossline_process: StartProcess, environ: dict[str, str], valkey: ValkeyProcess
+) -> None:
+    web = crossline_process("web", environ=environ)
+    before = httpx.get(f"{web.url}/readyz", trust_env=False).json()["status"]
+
+    valkey.kill()
+
+    assert before == "up"
+    wait_until(lambda: httpx.get(f"{web.url}/readyz", trust_env=False).json()["status"] == "degraded", within_s=5, what="degraded")
+
+
 def test_several_processes_count_together_and_end_with_the_first(crossline_process: StartProcess, environ: dict[str, str]) -> None:
     web = crossline_process("web", environ=environ | {"WEB_CONCURRENCY": "2"})
     uri = f"{web.url}/callbacks/telesign/{environ['CROSSLINE_CALLBACK_TOKENS']}"
