@@ -9,19 +9,15 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Iterator
 from typing import Final
 
-from schemas.findings import Category
-from schemas.policy import Policy, Rule
 from store.engine import Database
 from store.inbox.database import DatabaseInbox
 from store.inbox.redis import RedisInbox
 from store.redis_client import open_redis
+from tests.support.policies import policy_that
 from tests.support.workshop import make_tools
 from workers.drain import Drain
-from workers.screening.compiled import CompiledPolicy, CompiledRule, compile_policy
-from workers.screening.detectors.matches import Match, TextDetector
 
 EXITS: Final = "xyzzy-exits"
 SLEEPS: Final = "xyzzy-sleeps"
@@ -29,21 +25,11 @@ DIED: Final = "a worker died"
 LOOK_EVERY_S: Final = 0.05
 
 
-def _misbehave(text: str, _regions: tuple[str, ...]) -> Iterator[Match]:
+def _misbehave(text: str) -> None:
     if EXITS in text:
         os._exit(9)
     if SLEEPS in text:
         time.sleep(600)
-    yield from ()
-
-
-def misbehaving_policy() -> CompiledPolicy:
-    """A compiled policy whose only detector ends the process, or hangs, on the words above."""
-    rule = Rule(id="test.misbehaves", title="-", category=Category.SPAM, severity=1, guidance="-", detector="phone")
-    detector = TextDetector(cause=r"xyzzy", find=_misbehave)
-    compiled = compile_policy(Policy(version="test", rules=(rule.model_copy(update={"detector": None, "terms": ("xyzzy",)}),)))
-    one = CompiledRule(rule=rule, cause=detector.cause, text_detector=detector)
-    return CompiledPolicy(version="test", rules=(one,), one_pass=compiled.one_pass)
 
 
 def work(redis_url: str, database_url: str, lease_ms: int) -> None:
@@ -52,7 +38,7 @@ def work(redis_url: str, database_url: str, lease_ms: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     database = Database.open(database_url)
     inboxes = (RedisInbox(open_redis(redis_url), lease_ms=lease_ms), DatabaseInbox(database, lease_ms=lease_ms))
-    drain = Drain(database, make_tools(misbehaving_policy()), publish=lambda _: None)
+    drain = Drain(database, make_tools(policy_that(_misbehave, on="xyzzy")), publish=lambda _: None)
     while not stopping.is_set():
         drain.run(inboxes, stop=stopping.is_set)
         stopping.wait(LOOK_EVERY_S)

@@ -3,7 +3,6 @@
 import dataclasses
 import signal
 import time
-from collections.abc import Callable, Iterator
 from typing import Final
 
 import pytest
@@ -12,8 +11,6 @@ from sqlalchemy.exc import IntegrityError
 from schemas.batches import BATCH_FORMAT
 from schemas.clock import utcnow_ms
 from schemas.errors import StoreUnreachable
-from schemas.findings import Category
-from schemas.policy import Policy, Rule
 from store.engine import Database
 from store.inbox.batches import SealedBatch
 from store.inbox.database import DatabaseInbox
@@ -21,28 +18,15 @@ from store.quarantine import POISON
 from store.sealing.keyring import Keyring
 from tests.support.batches import make_batch, make_item
 from tests.support.callbacks import callback_body
+from tests.support.policies import policy_that
 from tests.support.polling import wait_until
 from tests.support.workshop import Workshop, findings_of, make_tools, quarantined, texts_of
 from workers.drain import PIECE_BYTES
 from workers.screener import JobDeadline, OutOfTime
-from workers.screening.compiled import CompiledPolicy, CompiledRule, compile_policy
-from workers.screening.detectors.matches import Match, TextDetector
+from workers.screening.compiled import CompiledPolicy, CompiledRule
 
 SESSION: Final = "F5" * 16
 WORD: Final = "xyzzy"
-
-
-def policy_that(misbehaves: Callable[[], None]) -> CompiledPolicy:
-    """A policy whose only rule does what it is told on every text that holds the word."""
-    rule = Rule(id="test.rule", title="-", category=Category.SPAM, severity=1, guidance="-", terms=(WORD,))
-    compiled = compile_policy(Policy(version="test", rules=(rule,)))
-
-    def find(_text: str, _regions: tuple[str, ...]) -> Iterator[Match]:
-        misbehaves()
-        yield from ()
-
-    one = CompiledRule(rule=rule, cause=WORD, text_detector=TextDetector(cause=WORD, find=find))
-    return CompiledPolicy(version="test", rules=(one,), one_pass=compiled.one_pass)
 
 
 @dataclasses.dataclass
@@ -234,11 +218,11 @@ def test_a_batch_under_an_unknown_key_is_left_until_the_key_is_there(database: D
 
 
 def test_a_rule_that_fails_costs_the_message_nothing_but_that_rule(database: Database) -> None:
-    def fails() -> None:
-        raise ValueError(SESSION)
+    def fails(text: str) -> None:
+        raise ValueError(text)
 
     accept(database, f"{WORD} one")
-    Workshop(database, make_tools(policy_that(fails))).drain(DatabaseInbox(database))
+    Workshop(database, make_tools(policy_that(fails, on=WORD))).drain(DatabaseInbox(database))
 
     assert texts_of(database, SESSION) == [f"{WORD} one"]
     assert [(one.kind.value, one.reading, one.evidence) for one in findings_of(database, SESSION)] == [("error", "ValueError", "")]
@@ -248,7 +232,7 @@ def test_no_rule_and_no_batch_swallows_the_end_of_a_jobs_time(database: Database
     accept(database, f"{WORD} one")
     inbox = DatabaseInbox(database, lease_ms=50)
     before = signal.getsignal(signal.SIGALRM)
-    workshop = Workshop(database, make_tools(policy_that(lambda: time.sleep(30))))
+    workshop = Workshop(database, make_tools(policy_that(lambda _: time.sleep(30), on=WORD)))
     started = time.monotonic()
     with pytest.raises(OutOfTime), JobDeadline(1, OutOfTime):  # type: ignore[no-untyped-call]
         workshop.drain(inbox)

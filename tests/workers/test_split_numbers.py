@@ -7,14 +7,13 @@ from typing import Final
 import pytest
 
 from schemas.batches import BatchItem
-from schemas.clock import utcnow
 from store.engine import Database
 from store.inbox.batches import ClaimedBatch
 from store.inbox.database import DatabaseInbox
 from tests.support.batches import make_batch, make_item
 from tests.support.callbacks import callback_body
+from tests.support.policies import policy_that
 from tests.support.workshop import Workshop, cases_of, findings_of, make_tools, texts_of
-from workers.transcribe import transcribe
 
 RULE: Final = "contact.split_phone"
 SENDER: Final = "15550100001"
@@ -81,23 +80,37 @@ def test_without_one_of_its_parts_there_is_no_number(left_out: int, database: Da
     assert found(database, session) == []
 
 
-def test_a_worker_waits_for_another_that_has_a_part_and_has_not_committed(database_url: str) -> None:
+def test_a_worker_waits_for_another_that_screens_a_part_of_the_same_conversation(database_url: str) -> None:
     session = "F5" * 16
-    spoken = conversation(session, random.Random(1))
-    one, other = Database.open(database_url), Database.open(database_url)
-    Workshop(one).transcribe(spoken[:1])
-    waiting = threading.Thread(target=Workshop(other).transcribe, args=(spoken[-1:],))
-    with one.begin() as tx:
-        transcribe(tx, spoken[1:-1], make_tools(), now=utcnow())
-        waiting.start()
-        waiting.join(0.3)
-        assert waiting.is_alive()
-    waiting.join(30)
+    first, *spoken = conversation(session, random.Random(1))
+    [last] = [one for one in spoken if b'"10"' in one.body]
+    databases = [Database.open(database_url) for _ in range(2)]
+    screening, go_on = threading.Event(), threading.Event()
 
-    assert found(one, session) == ["5104445610"]
-    assert len(cases_of(one, session)) == 1
-    one.close()
-    other.close()
+    def hesitate(_text: str) -> None:
+        screening.set()
+        go_on.wait(30)
+
+    slow = Workshop(databases[0], make_tools(policy_that(hesitate, on=r"\d+")))
+    Workshop(databases[0]).transcribe([first])
+    threads = [
+        threading.Thread(target=slow.transcribe, args=([one for one in spoken if one is not last],)),
+        threading.Thread(target=Workshop(databases[1]).transcribe, args=([last],)),
+    ]
+    threads[0].start()
+    assert screening.wait(30)
+    threads[1].start()
+    threads[1].join(0.3)
+    waited = threads[1].is_alive()
+    go_on.set()
+    for thread in threads:
+        thread.join(30)
+
+    assert waited
+    assert found(databases[0], session) == ["5104445610"]
+    assert len(cases_of(databases[0], session)) == 1
+    for database in databases:
+        database.close()
 
 
 @pytest.mark.parametrize("seed", range(3))

@@ -188,14 +188,15 @@ def test_nothing_of_a_batch_is_there_when_its_transaction_fails(database: Databa
     assert count(database, messages) == count(database, message_ids) == count(database, conversations) == 0
 
 
-def test_two_workers_over_the_same_conversations_neither_deadlock_nor_repeat(database_url: str) -> None:
+@pytest.mark.parametrize("copies", [40, 0], ids=["some of the same messages", "messages of their own"])
+def test_two_workers_over_the_same_conversations_neither_deadlock_nor_repeat(copies: int, database_url: str) -> None:
     rng = random.Random(20260504)
-    sessions = [f"{number:032X}" for number in range(40)]
     rounds = []
-    for _ in range(5):
+    for number in range(10):
+        sessions = [f"{number // 2:016X}{at:016X}" for at in range(40)]
         shared = [item(NUMBER, session_reference_id=session) for session in sessions]
         own = [[item(NUMBER, session_reference_id=session) for session in sessions] for _ in range(2)]
-        rounds.append([rng.sample(shared + mine, 80) for mine in own])
+        rounds.append([rng.sample(shared[:copies] + mine, copies + 40) for mine in own])
     opened = [Database.open(database_url) for _ in range(2)]
     failures: list[BaseException] = []
     together = threading.Barrier(2)
@@ -216,8 +217,8 @@ def test_two_workers_over_the_same_conversations_neither_deadlock_nor_repeat(dat
         thread.join(60)
 
     assert failures == []
-    assert [len(transcript_of(opened[0], session)) for session in sessions] == [15] * 40
-    assert [one.finding_count for session in sessions for one in cases_of(opened[0], session)] == [15] * 40
+    assert [len(transcript_of(opened[0], session)) for session in sessions] == [2 * (2 + copies // 40)] * 40
+    assert [one.finding_count for session in sessions for one in cases_of(opened[0], session)] == [2 * (2 + copies // 40)] * 40
     for database in opened:
         database.close()
 
