@@ -13,8 +13,7 @@ def migrate(data_dir: Path | None) -> None:
     """Bring the database's schema up to date.
 
     Waits up to 30 seconds for a server that is just starting, and 3 for a SQLite file that is in use. Two at once are harmless.
-    A database that is ahead of this release,
-    because a newer one was deployed, is left alone.
+    A database that is ahead of this release, because a newer one was deployed, is left alone.
     """
     from crossline.schema import bring_up_to_date
 
