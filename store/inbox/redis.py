@@ -128,11 +128,12 @@ class RedisDoor:
 
         A batch of which every item was seen is not stored. Raises StoreError; then the batch may or may not have been stored.
         """
-        marks = [value for mark in batch.marks for value in (mark.key, mark.value)]
+        # One argument for all marks: redis-py spends more on each argument than the script does on cutting a mark out.
+        marks = b"".join([part for mark in batch.marks for part in (mark.key, mark.value)])
         with redis_errors():
             letters: Any = await self._accept(
                 keys=[keys.INBOX_BATCHES, keys.INBOX_DUE, keys.INBOX_ACCEPTED, keys.INBOX_MESSAGES],
-                args=[batch.id, batch.sealed, *self._limits, *marks],
+                args=[batch.id, batch.sealed, *self._limits, marks],
             )
         if self._proven_with != self._connections_made:
             raise StoreUnreachable("Redis was reconnected, and has to be proven again.")
