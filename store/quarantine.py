@@ -1,12 +1,12 @@
 """Quarantine: what was received and could not be understood or trusted, sealed, one copy per digest, capped."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
-from sqlalchemy import func, select, update
+from sqlalchemy import case, func, select, update
 
 from schemas.tables import quarantine
 from store.engine import Tx
@@ -15,7 +15,7 @@ from store.sealing.digests import Digests
 from store.sealing.keyring import KEY_ID_BYTES, Keyring
 
 CAP_ENTRIES: Final = 10_000
-"""Beyond this many waiting entries the next are counted with their digest, but their bodies are not kept."""
+"""Beyond this many bodies that wait the next refused ones are counted with their digest, but their bodies are not kept."""
 CONFLICT: Final = "conflict"
 """Reason of a message whose id was taken by a message with other values."""
 POISON: Final = "poison"
@@ -31,11 +31,12 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """A body to be kept, and the code that says why."""
+    """A body to be kept, and the code that says why. `acknowledged`: it was answered 200, so it is kept however many wait."""
 
     reason: str
     body: bytes
     received_at: datetime
+    acknowledged: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,39 +54,36 @@ class Entry:
 
 
 def keep(tx: Tx, received: Sequence[Received], keyring: Keyring, digests: Digests) -> int:
-    """Keep bodies, each once; another copy only counts and waits again. Returns how many were counted without their body."""
+    """Keep bodies, each once; another copy only counts and waits again. Returns how many entries were left without their body."""
     if not received:
         return 0
-    room = max(0, CAP_ENTRIES - tx.execute(select(func.count()).select_from(quarantine)).scalar_one())
-    rows: dict[str, dict[str, Any]] = {}
+    copies: dict[str, list[Received]] = {}
     for one in received:
-        entry_id = digests.of_quarantined(one.reason, one.body).hex()
-        if entry_id in rows:
-            rows[entry_id]["copies"] += 1
-            continue
-        sealed = keyring.seal("quarantine", entry_id, one.body) if len(rows) < room else None
-        rows[entry_id] = {
-            "id": entry_id,
-            "reason": one.reason,
-            "state": EntryState.WAITING.value,
-            "copies": 1,
-            "size_bytes": len(one.body),
-            "first_received_at": one.received_at,
-            "last_received_at": one.received_at,
-            "key_id": sealed[:KEY_ID_BYTES] if sealed else b"",
-            "sealed": sealed,
-        }
+        copies.setdefault(digests.of_quarantined(one.reason, one.body).hex(), []).append(one)
+    kept, room = _with_body(tx, copies), CAP_ENTRIES - _bodies_that_wait(tx)
+    rows, without_body = [], 0
+    for entry_id, alike in copies.items():
+        sealed = None
+        if entry_id not in kept:
+            if room > 0 or any(one.acknowledged for one in alike):
+                sealed, room = keyring.seal("quarantine", entry_id, alike[0].body), room - 1
+            else:
+                without_body += 1
+        rows.append(_row(entry_id, alike, sealed))
     statement = upsert_into(tx, quarantine)
+    new, has_body = statement.excluded, quarantine.c.sealed.is_not(None)
     statement = statement.on_conflict_do_update(
         index_elements=[quarantine.c.id],
         set_={
-            "copies": quarantine.c.copies + statement.excluded.copies,
-            "last_received_at": statement.excluded.last_received_at,
+            "copies": quarantine.c.copies + new.copies,
+            "last_received_at": new.last_received_at,
             "state": EntryState.WAITING.value,
+            "key_id": case((has_body, quarantine.c.key_id), else_=new.key_id),
+            "sealed": case((has_body, quarantine.c.sealed), else_=new.sealed),
         },
     )
-    tx.execute(statement, [rows[entry_id] for entry_id in sorted(rows)])
-    return sum(row["sealed"] is None for row in rows.values())
+    tx.execute(statement, sorted(rows, key=lambda row: str(row["id"])))
+    return without_body
 
 
 def is_waiting(tx: Tx, reason: str, body: bytes, digests: Digests) -> bool:
@@ -135,6 +133,29 @@ def counts(tx: Tx) -> dict[str, int]:
         .order_by(quarantine.c.reason)
     )
     return {row[0]: row[1] for row in rows}
+
+
+def _with_body(tx: Tx, entry_ids: Iterable[str]) -> set[str]:
+    return set(tx.execute(select(quarantine.c.id).where(quarantine.c.id.in_(list(entry_ids)), quarantine.c.sealed.is_not(None))).scalars())
+
+
+def _bodies_that_wait(tx: Tx) -> int:
+    waiting = (quarantine.c.state == EntryState.WAITING.value) & quarantine.c.sealed.is_not(None)
+    return int(tx.execute(select(func.count()).select_from(quarantine).where(waiting)).scalar_one())
+
+
+def _row(entry_id: str, alike: Sequence[Received], sealed: bytes | None) -> dict[str, Any]:
+    return {
+        "id": entry_id,
+        "reason": alike[0].reason,
+        "state": EntryState.WAITING.value,
+        "copies": len(alike),
+        "size_bytes": len(alike[0].body),
+        "first_received_at": alike[0].received_at,
+        "last_received_at": alike[-1].received_at,
+        "key_id": sealed[:KEY_ID_BYTES] if sealed else b"",
+        "sealed": sealed,
+    }
 
 
 def _entry(row: Any) -> Entry:

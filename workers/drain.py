@@ -110,7 +110,7 @@ class Drain:
         self._publish(results)
 
     def _quarantine(self, item: BatchItem) -> None:
-        poison = quarantine.Received(quarantine.POISON, item.body, from_ms(item.received_at_ms))
+        poison = quarantine.Received(quarantine.POISON, item.body, from_ms(item.received_at_ms), acknowledged=True)
         with self._database.begin() as tx:
             quarantine.keep(tx, [poison], self._tools.keyring, self._tools.digests)
         log.error("poison_quarantined", entry=self._tools.digests.of_quarantined(poison.reason, poison.body).hex())

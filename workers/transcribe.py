@@ -46,7 +46,7 @@ def transcribe(tx: Tx, items: Sequence[BatchItem], tools: Tools, *, now: datetim
     new = [message for (message, _), verdict in zip(received, verdicts, strict=True) if verdict is Verdict.NEW]
     results.duplicates = verdicts.count(Verdict.DUPLICATE)
     conflicts = [item for (_, item), verdict in zip(received, verdicts, strict=True) if verdict is Verdict.CONFLICT]
-    kept += [quarantine.Received(quarantine.CONFLICT, item.body, from_ms(item.received_at_ms)) for item in conflicts]
+    kept += [quarantine.Received(quarantine.CONFLICT, item.body, from_ms(item.received_at_ms), acknowledged=True) for item in conflicts]
     results.conflicts = len(conflicts)
     keys = conversations.lock(tx, tools.keyring, (message.session_reference_id for message in new), now=now)
     stored = context.around(tx, context.spans_of(new), keys)
@@ -74,7 +74,7 @@ def _decoded(items: Sequence[BatchItem]) -> tuple[list[tuple[MoMessage, BatchIte
             received.append((decode_callback(item.body, received_at=received_at), item))
         except MalformedCallback as error:
             # An older receiver accepted what this release no longer reads: it is kept, not dropped.
-            kept.append(quarantine.Received(error.code, item.body, received_at))
+            kept.append(quarantine.Received(error.code, item.body, received_at, acknowledged=True))
     return received, kept
 
 
