@@ -1,8 +1,10 @@
 """The web process's application, as uvicorn makes it: `crossline.web:create_app`."""
 
+import gc
 import multiprocessing
 import os
 from functools import partial
+from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -13,6 +15,9 @@ from receiver.app import build_app
 from receiver.metrics import DoorMetrics
 from schemas.settings import Settings
 from store.sealing.digests import Digests
+
+_LOOK_FOR_CYCLES_EVERY: Final = (50_000, 20, 20)
+"""New objects between two looks, and how the older generations follow. At Python's own 700, looking is a tenth of the way to a 200."""
 
 
 def create_app() -> ASGIApp:
@@ -25,4 +30,9 @@ def create_app() -> ASGIApp:
     configure_logs(settings.log_format, settings.log_level)
     metrics = DoorMetrics(multiprocess_dir=os.environ.get("PROMETHEUS_MULTIPROC_DIR"))
     digests = Digests(settings.index_key.get_secret_value())
-    return build_app(settings, digests=digests, metrics=metrics, open_door=partial(open_door, settings, metrics))
+    app = build_app(settings, digests=digests, metrics=metrics, open_door=partial(open_door, settings, metrics))
+    # What is loaded by now stays: it need not be looked at again.
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*_LOOK_FOR_CYCLES_EVERY)
+    return app
