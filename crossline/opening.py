@@ -5,7 +5,7 @@ Per process: two connections to Redis, one for batches on the event loop and one
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -130,10 +130,9 @@ class _RedisSide:
             raise StoreTimeout("Redis did not answer in time.") from None
 
     async def _prove(self) -> Proof:
-        self.is_reachable = False
-        proof = await self._door.prove()
-        self._keys_fit.require()
-        self.is_reachable = True
+        with _noted(self):
+            proof = await self._door.prove()
+            self._keys_fit.require()
         return proof
 
 
@@ -162,10 +161,8 @@ class _DatabaseSide:
         return await self.thread.run(lambda: self.inbox.accept(batch), within_s=DATABASE_WITHIN_S)
 
     async def _prove(self) -> Proof:
-        self.is_reachable = False
-        proof = await self.thread.run(self._ask, within_s=ASK_WITHIN_S)
-        self.is_reachable = True
-        return proof
+        with _noted(self):
+            return await self.thread.run(self._ask, within_s=ASK_WITHIN_S)
 
     def _ask(self) -> Proof:
         """A database without the schema can keep nothing, however durable it is; and one that other keys wrote is not ours."""
@@ -181,6 +178,17 @@ class _DatabaseSide:
         return prove_database(self._database, ASK_WITHIN_S)
 
 
+@contextlib.contextmanager
+def _noted(side: _RedisSide | _DatabaseSide) -> Iterator[None]:
+    """Notes whether a store could be asked, also where nobody waited for its answer to the end."""
+    try:
+        yield
+    except BaseException:
+        side.is_reachable = False
+        raise
+    side.is_reachable = True
+
+
 class _Watch:
     """What health checks and scrapes want to know."""
 
@@ -191,7 +199,7 @@ class _Watch:
 
     async def readiness(self) -> Readiness:
         """What the stores say when they are asked now."""
-        await self._stores.prove(within_s=READY_WITHIN_S)
+        await self._stores.look(within_s=READY_WITHIN_S)
         return Readiness({one.name: _readiness(one, is_reachable=self._sides[one.name].is_reachable) for one in self._stores.candidates})
 
     async def scrape(self) -> Scrape:
@@ -216,4 +224,5 @@ class _Watch:
 
 def _readiness(candidate: Candidate, *, is_reachable: bool) -> StoreReadiness:
     proof = candidate.proof
-    return StoreReadiness(reachable=is_reachable, proven=proof.proven, accepts=candidate.accepts, detail=" ".join(proof.reasons))
+    detail = " ".join(proof.reasons) or ("" if is_reachable else "It does not answer in time.")
+    return StoreReadiness(reachable=is_reachable, proven=proof.proven, accepts=candidate.accepts and is_reachable, detail=detail)

@@ -56,14 +56,14 @@ class Stores:
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Prove every store once, then watch them until the block ends."""
-        await self.prove()
-        watch = asyncio.create_task(self._watch())
+        await asyncio.gather(*(self._prove(candidate) for candidate in self.candidates))
+        watches = [asyncio.create_task(self._watch(candidate)) for candidate in self.candidates]
         try:
             yield
         finally:
-            watch.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await watch
+            for watch in watches:
+                watch.cancel()
+            await asyncio.gather(*watches, return_exceptions=True)
 
     async def accept(self, batch: SealedBatch) -> tuple[StoreName, tuple[Seen, ...]]:
         """Store a batch durably: which store took it, and what its duplicate marks said. Raises NoStoreAccepts."""
@@ -81,9 +81,9 @@ class Stores:
                 return candidate.name, seen
         raise NoStoreAccepts
 
-    async def prove(self, *, within_s: float = PROOF_WITHIN_S) -> None:
-        """Prove every store anew, at the same time; one that does not answer in time is not proven."""
-        await asyncio.gather(*(self._prove(candidate, within_s=within_s) for candidate in self.candidates))
+    async def look(self, *, within_s: float) -> None:
+        """Prove every store anew, at the same time. One that takes longer stays what it was: looking must take no slow store out of use."""
+        await asyncio.gather(*(self._look(candidate, within_s) for candidate in self.candidates))
 
     def _note_failure(self, candidate: Candidate, error: StoreError) -> None:
         self._failed(candidate.name, error.code)
@@ -91,16 +91,22 @@ class Stores:
         if not isinstance(error, StoreFull):
             candidate.breaker.failed(monotonic_s())
 
-    async def _watch(self) -> None:
+    async def _watch(self, candidate: Candidate) -> None:
+        """Each store has its own watch: one that hangs must not keep the other from being proven again."""
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
             now_s = monotonic_s()
-            due = [one for one in self.candidates if one.breaker.may_probe(now_s) or now_s >= one.prove_again_at_s]
-            await asyncio.gather(*(self._prove(candidate) for candidate in due))
+            if candidate.breaker.may_probe(now_s) or now_s >= candidate.prove_again_at_s:
+                await self._prove(candidate)
 
-    async def _prove(self, candidate: Candidate, *, within_s: float = PROOF_WITHIN_S) -> None:
-        try:
+    async def _look(self, candidate: Candidate, within_s: float) -> None:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(within_s):
+                await self._prove(candidate)
+
+    async def _prove(self, candidate: Candidate) -> None:
+        try:
+            async with asyncio.timeout(PROOF_WITHIN_S):
                 proof = await candidate.prove()
         except StoreError as error:
             proof = Proof(proven=False, reasons=(error.message,))

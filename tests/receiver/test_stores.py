@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from receiver.breaker import BreakerState
-from receiver.stores import Stores, preferred
+from receiver.stores import LOOK_EVERY_S, Candidate, Stores, preferred
 from schemas.errors import NoStoreAccepts, StoreFull, StoreTimeout, StoreUnreachable
 from schemas.settings import AckStore
 from store.durability import Proof
@@ -168,3 +168,42 @@ def test_a_proof_holds_for_half_a_minute() -> None:
         assert redis.proof_count == 1
 
     run([redis], use)
+
+
+def slow_to_prove(name: StoreName, first_proofs: int) -> Candidate:
+    """A store that proves itself so often at once, and then hangs whenever it is asked."""
+    proofs = iter([PROVEN] * first_proofs)
+
+    async def prove() -> Proof:
+        if (proof := next(proofs, None)) is None:
+            await asyncio.sleep(60)
+        return proof or PROVEN
+
+    return Candidate(name, ScriptedStore(name).candidate().accept, prove)
+
+
+def test_a_store_that_hangs_does_not_keep_the_other_from_being_proven_again() -> None:
+    redis, database = ScriptedStore(REDIS, [StoreUnreachable()]), slow_to_prove(DATABASE, 1)
+
+    async def running() -> None:
+        stores = Stores([redis.candidate(), database], failed=lambda *_: None)
+        async with stores.running():
+            database.prove_again_at_s = 0.0
+            await asyncio.sleep(2 * LOOK_EVERY_S)
+            await stores.accept(make_batch())
+            assert not stores.candidates[0].accepts
+            await until(lambda: stores.candidates[0].accepts, within_s=2)
+
+    asyncio.run(running())
+
+
+def test_who_only_looks_takes_no_slow_store_out_of_use() -> None:
+    slow, quick = slow_to_prove(DATABASE, 1), ScriptedStore(REDIS, [], [PROVEN, NOT_PROVEN])
+
+    async def running() -> None:
+        stores = Stores([quick.candidate(), slow], failed=lambda *_: None)
+        async with stores.running():
+            await stores.look(within_s=0.05)
+            assert [candidate.accepts for candidate in stores.candidates] == [False, True]
+
+    asyncio.run(running())
