@@ -143,7 +143,8 @@ class _DatabaseSide:
         self.is_reachable = False
         self._keys_fit = keys_fit
         self._index_key_id = index_key_id(settings.index_key.get_secret_value())
-        self._database = Database.open(settings.database_url.get_secret_value())
+        # Whoever asks gives up after this time; then the only thread and connection must be free again, too.
+        self._database = Database.open(settings.database_url.get_secret_value(), within_s=ASK_WITHIN_S)
         self.inbox = DatabaseInbox(self._database, accept_within_s=DATABASE_WITHIN_S)
         self.thread = InThread("database")
         self._reminder = Reminder(lambda because: log.warning("waiting_for_the_schema", because=because))
@@ -171,7 +172,7 @@ class _DatabaseSide:
         except SchemaMismatch as mismatch:
             self._reminder.waiting(mismatch.message)
             return Proof(proven=False, reasons=(mismatch.message,))
-        with self._database.read(within_s=ASK_WITHIN_S) as tx:
+        with self._database.read() as tx:
             standing = remembered_index_key(tx)
         self._keys_fit.mismatch = None if standing in (None, self._index_key_id) else OTHER_INDEX_KEY
         self._keys_fit.require()

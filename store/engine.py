@@ -31,13 +31,15 @@ _FULL: Final = ("53100", "SQLITE_FULL")
 class Database:
     """One database and this process's single connection to it. Usable from several threads, one transaction at a time."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, within_s: float = TRANSACTION_WITHIN_S) -> None:
         self.engine = engine
+        self._within_s = within_s
 
     @classmethod
-    def open(cls, url: str) -> Self:
-        """The database at a SQLAlchemy URL; nothing is connected yet."""
-        return cls(_sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql_engine(url))
+    def open(cls, url: str, *, within_s: float = TRANSACTION_WITHIN_S) -> Self:
+        """The database at a SQLAlchemy URL; nothing is connected yet. `within_s`: longest that a transaction takes that names no limit."""
+        engine = _sqlite_engine(url) if make_url(url).get_backend_name() == "sqlite" else _postgresql_engine(url)
+        return cls(engine, within_s=within_s)
 
     @property
     def is_sqlite(self) -> bool:
@@ -45,7 +47,7 @@ class Database:
         return self.engine.dialect.name == "sqlite"
 
     @contextlib.contextmanager
-    def begin(self, *, within_s: float = TRANSACTION_WITHIN_S) -> Iterator[Tx]:
+    def begin(self, *, within_s: float | None = None) -> Iterator[Tx]:
         """A transaction that writes: committed at the end of the block, rolled back when it raises.
 
         A database that stays silent is left after `within_s` seconds: the connection is cut and StoreTimeout is raised.
@@ -54,7 +56,7 @@ class Database:
             yield tx
 
     @contextlib.contextmanager
-    def read(self, *, within_s: float = TRANSACTION_WITHIN_S) -> Iterator[Tx]:
+    def read(self, *, within_s: float | None = None) -> Iterator[Tx]:
         """A transaction that only reads: it waits for no writer."""
         with self._transaction(within_s, read_only=True) as tx:
             yield tx
@@ -64,8 +66,8 @@ class Database:
         self.engine.dispose()
 
     @contextlib.contextmanager
-    def _transaction(self, within_s: float, *, read_only: bool) -> Iterator[Tx]:
-        fuse = _Fuse(within_s)
+    def _transaction(self, within_s: float | None, *, read_only: bool) -> Iterator[Tx]:
+        fuse = _Fuse(self._within_s if within_s is None else within_s)
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(crossline_read_only=read_only)

@@ -106,6 +106,21 @@ def test_a_database_that_falls_silent_is_left_in_time_and_found_again(postgres: 
     database.close()
 
 
+def test_a_limit_given_at_opening_holds_for_every_transaction_that_names_none(postgres: PostgresProcess, postgresql_url: str) -> None:
+    database = Database.open(postgresql_url, within_s=0.3)
+    insert(database, "ID1")
+    postgres.pause()
+    started = time.monotonic()
+    with pytest.raises(StoreTimeout):
+        count(database)
+    took_s = time.monotonic() - started
+    postgres.resume()
+
+    assert took_s < 2
+    assert count(database) == 1
+    database.close()
+
+
 def test_a_statement_that_takes_too_long_is_left_in_time_on_sqlite_too(sqlite_url: str) -> None:
     database = Database.open(sqlite_url)
     endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
