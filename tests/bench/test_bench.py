@@ -20,35 +20,22 @@ def run_bench(*arguments: str) -> "subprocess.CompletedProcess[str]":
     return subprocess.run(command, env=environ, cwd=ROOT, capture_output=True, text=True, check=False, timeout=110)
 
 
-@pytest.fixture(scope="module")
-def acknowledgement() -> dict[str, Any]:
-    """The result of the shortest run that there is."""
+def test_the_acknowledgement_of_every_server_is_measured_in_one_run() -> None:
     ended = run_bench("ack", "--quick", "--rounds", "1", "--seconds", "0.5", "--json")
 
     assert ended.returncode == 0, ended.stderr
     result: dict[str, Any] = json.loads(ended.stdout)
-    return result
-
-
-def test_the_ratios_stand_at_the_top_as_numbers(acknowledgement: dict[str, Any]) -> None:
-    ratios = [acknowledgement[name] for name in ("vs_bare_starlette", "vs_usual_way", "vs_asyncio_pipeline")]
-
+    ratios = [result[name] for name in ("vs_bare_starlette", "vs_usual_way", "vs_asyncio_pipeline")]
     assert all(isinstance(ratio, float) and ratio > 0 for ratio in ratios)
-    assert acknowledgement["connections"] == 64
-
-
-def test_every_server_was_measured_in_the_same_run(acknowledgement: dict[str, Any]) -> None:
-    assert set(acknowledgement["servers"]) == SERVERS
-    for server in acknowledgement["servers"].values():
+    assert result["connections"] == 64
+    assert set(result["machine"]) == {"cores", "system", "python", "valkey"}
+    assert result["machine"]["valkey"].endswith("appendfsync always")
+    assert set(result["servers"]) == SERVERS
+    for server in result["servers"].values():
         assert server["answers"] > 0
         assert server["requests_per_s"] > 0
         assert 0 < server["p50_ms"] <= server["p99_ms"]
-        assert len(server["requests_per_s_by_round"]) == acknowledgement["rounds"] == 1
-
-
-def test_the_machine_stands_beside_the_figures(acknowledgement: dict[str, Any]) -> None:
-    assert set(acknowledgement["machine"]) == {"cores", "system", "python", "valkey"}
-    assert acknowledgement["machine"]["valkey"].endswith("appendfsync always")
+        assert len(server["requests_per_s_by_round"]) == result["rounds"] == 1
 
 
 @pytest.mark.parametrize(
