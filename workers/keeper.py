@@ -27,8 +27,9 @@ def run(settings: Settings) -> None:
     for signal_number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(signal_number, lambda *_: stopping.set())
     context = WorkerContext.of(settings)
-    wait_until_ready(context, redis_too=False)
-    log.info("keeper_started")
+    wait_until_ready(context, stopping, redis_too=False)
+    if not stopping.is_set():
+        log.info("keeper_started")
     while not stopping.is_set():
         sweep(context, stopping)
         stopping.wait(SWEEP_EVERY_S)

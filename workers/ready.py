@@ -1,6 +1,6 @@
 """Waiting at start: a worker needs Redis, and a database with the schema of this release that was written with its keys."""
 
-import time
+import threading
 from typing import Final
 
 import structlog
@@ -17,14 +17,14 @@ LOOK_EVERY_S: Final = 0.5
 SAY_EVERY_LOOKS: Final = 10
 
 
-def wait_until_ready(context: WorkerContext, *, redis_too: bool = True) -> None:
-    """Return when the stores can be worked with; says what it waits for every 5 s."""
+def wait_until_ready(context: WorkerContext, stopping: threading.Event, *, redis_too: bool = True) -> None:
+    """Return when the stores can be worked with, or when `stopping` is set; says what it waits for every 5 s."""
     looks = 0
-    while (reason := _missing(context, redis_too=redis_too)) is not None:
+    while not stopping.is_set() and (reason := _missing(context, redis_too=redis_too)) is not None:
         if looks % SAY_EVERY_LOOKS == 0:
             log.warning("waiting_for_stores", reason=reason)
         looks += 1
-        time.sleep(LOOK_EVERY_S)
+        stopping.wait(LOOK_EVERY_S)
 
 
 def _missing(context: WorkerContext, *, redis_too: bool) -> str | None:

@@ -1,5 +1,6 @@
 """A screener: an RQ worker that runs its jobs in its own process, without a fork a job."""
 
+import threading
 from typing import Any, Final
 
 import structlog
@@ -18,6 +19,8 @@ log = structlog.get_logger(__name__)
 WORKER_TTL_S: Final = 25
 """RQ blocks for 15 s less than this when idle, and looks after itself only between two blocks."""
 MAINTENANCE_EVERY_S: Final = 30
+RECONNECT_EVERY_S: Final = 2.0
+"""Longest rest between two tries to reach a Redis that was lost. RQ's own, a minute, would leave work lying about once it is back."""
 
 
 class OutOfTime(BaseException):
@@ -36,6 +39,7 @@ class Screener(SimpleWorker):
     """RQ's worker with our deadline. Two connections are enough for it: to end a job it holds one and asks on another."""
 
     death_penalty_class = JobDeadline
+    max_connection_wait_time = RECONNECT_EVERY_S
 
     def subscribe(self) -> None:
         """Left out: it would hold a connection and a thread for commands that nobody sends."""
@@ -56,7 +60,7 @@ def run(settings: Settings) -> None:
 
 def work(settings: Settings, context: WorkerContext) -> None:
     """See `run`, with what the process has open."""
-    wait_until_ready(context)
+    wait_until_ready(context, threading.Event())
     client = open_redis(settings.redis_url.get_secret_value(), tls_verify=settings.redis_tls_verify, connections=2)
     screener = Screener(
         [Queue(keys.SCREEN_QUEUE, connection=client, serializer=JSONSerializer)],

@@ -2,11 +2,13 @@
 
 import os
 import signal
+from pathlib import Path
 
 import psutil
 
 from store.doorbell import ring
 from tests.support.crossline import CrosslineProcess, StartProcess
+from tests.support.environment import make_environ
 from tests.support.polling import wait_until
 from tests.support.valkey import ValkeyProcess
 from tests.system.conftest import gone
@@ -67,3 +69,27 @@ def test_a_screener_that_is_killed_is_replaced(crossline_process: StartProcess, 
     assert "SIGKILL" in worker.wait_for_log("process_ended")
     wait_until(lambda: len(parts(worker)) == 2 and screener.pid not in [part.pid for part in parts(worker)], what="its successor")
     assert keeper.is_running()
+
+
+def test_sigterm_ends_it_at_once_while_it_waits_for_its_stores(crossline_process: StartProcess, tmp_path: Path) -> None:
+    environ = make_environ(database_url=f"sqlite:///{tmp_path / 'empty.db'}")
+    worker = crossline_process("worker", environ=environ, until_log="waiting_for_stores")
+
+    os.kill(worker.pid, signal.SIGTERM)
+
+    assert worker.wait(within_s=3) == 0
+
+
+def test_after_redis_was_away_for_long_the_next_job_does_not_wait_for_long(
+    crossline_process: StartProcess, environ: dict[str, str], valkey: ValkeyProcess
+) -> None:
+    worker = crossline_process("worker", environ=environ, until_log="screener_started")
+    with valkey.client() as client:
+        wait_until(lambda: client.info("clients")["blocked_clients"] == 1, what="a screener that waits for a job")
+    valkey.kill()
+    wait_until(lambda: worker.log().count("could not connect to Redis") >= 4, within_s=20, what="tries to reach Redis")
+    valkey.start()
+    with valkey.client() as client:
+        ring(client)
+
+        wait_until(lambda: not client.keys("rq:job:*"), within_s=5, what="an end of the job")
