@@ -90,7 +90,7 @@ def _findings(new: Sequence[MoMessage], stored: dict[str, list[MoMessage]], tool
 
 def _findings_of(session_reference_id: str, fresh: list[MoMessage], stored: list[MoMessage], tools: Tools) -> list[cases.FindingOf]:
     is_new = {message.mo_reference_id for message in fresh}
-    known = sorted((*stored, *fresh), key=lambda message: (message.submitted_at, message.mo_reference_id))
+    known = sorted((*stored, *fresh), key=lambda message: (message.submitted_at, message.received_at, message.mo_reference_id))
     utterances = [
         Utterance(
             text=message.text,

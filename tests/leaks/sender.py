@@ -66,13 +66,14 @@ class Sender:
         split = marks.number("evidence over messages")
         session = self.callback("split")["session_reference_id"]
         party = marks.number("from, split over messages")
+        split_on = {"session_reference_id": session, "from_phone_number": party}
         numbers = self.callback("numbers of JSON")
         numbers |= {name: int(numbers[name]) for name in ("from_phone_number", "to_phone_number")}
         accepted: Mapping[str, Body | bytes] = {
             "plain": plain,
             "evidence": evidence,
-            "digits 1": self.callback("digits 1", mo_message=split[1:7], session_reference_id=session, from_phone_number=party),
-            "digits 2": self.callback("digits 2", mo_message=split[7:], session_reference_id=session, from_phone_number=party),
+            "digits 1": self.callback("digits 1", mo_message=split[1:7], **split_on, submit_timestamp="2026-05-04T09:29:00"),
+            "digits 2": self.callback("digits 2", mo_message=split[7:], **split_on),
             "extra fields": self.callback("extra fields")
             | {"memo": [{"deep": marks.text("in an extra field")}], marks.word("name of a field"): 1},
             "odd timestamp": self.callback("odd timestamp", submit_timestamp=f"at {marks.text('timestamp')}"),
