@@ -1,7 +1,6 @@
 """Inserting many rows in one statement, in the two dialects that have `ON CONFLICT`."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from itertools import islice
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import Table
@@ -23,10 +22,3 @@ def insert_new(tx: Tx, table: Table, rows: Sequence[Row], *, key: str) -> set[An
         return set()
     statement = upsert_into(tx, table).on_conflict_do_nothing(index_elements=[key]).returning(table.c[key])
     return set(tx.execute(statement, rows).scalars())
-
-
-def in_pieces(values: Iterable[Any], size: int) -> Iterator[list[Any]]:
-    """The values in lists of at most `size`."""
-    rest = iter(values)
-    while piece := list(islice(rest, size)):
-        yield piece
