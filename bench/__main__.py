@@ -28,15 +28,15 @@ def main() -> None:
 
 @main.command()
 @common_options
-@click.option("--rounds", type=click.IntRange(min=1), help="How often each server is measured.  [default: 9, quick: 3]")
-@click.option("--seconds", type=click.FloatRange(min=0.1), help="For how long, each time.  [default: 5, quick: 1]")
+@click.option("--rounds", type=click.IntRange(min=1), help="How often each server is measured.  [default: 11, quick: 3]")
+@click.option("--seconds", type=click.FloatRange(min=0.1), help="For how long, each time.  [default: 3, quick: 1]")
 def ack(*, as_json: bool, quick: bool, rounds: int | None, seconds: float | None) -> None:
     """How fast a callback is acknowledged: bare Starlette, the usual way in two forms, and Crossline, side by side."""
     from bench.ack.rounds import measure_acknowledgement
     from bench.ack.summary import table
 
-    rounds = rounds or (3 if quick else 9)
-    seconds = seconds or (1.0 if quick else 5.0)
+    rounds = rounds or (3 if quick else 11)
+    seconds = seconds or (1.0 if quick else 3.0)
     if rounds * seconds * _SERVERS > _MOST_LOADED_S:
         raise click.UsageError("That would take longer than 10 minutes.")
     _show(lambda: measure_acknowledgement(rounds=rounds, seconds=seconds), table, as_json=as_json)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from bench.children import ROOT, Failed
 
 CONNECTIONS: Final = 64
-_MOST_PER_S: Final = 40_000
+_MOST_PER_S: Final = 60_000
 _MEMORY: Final = Path("/dev/shm")
 _PATIENCE_S: Final = 30.0
 _SHOWN: Final = 1_000
