@@ -51,7 +51,7 @@ def test_a_file_that_can_be_used_is_taken(document: Mapping[str, Any]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("document", "named"),
+    "document, named",
     [
         pytest.param({"rules": []}, "scam.toml: rules:", id="a table of another name"),
         pytest.param({"rule": {"id": "scam.prepay"}}, "scam.toml: rule: write each rule under [[rule]]", id="one table, no list"),
