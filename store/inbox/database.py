@@ -4,7 +4,7 @@ import secrets
 from collections.abc import Sequence
 from typing import Any, Final
 
-from sqlalchemy import bindparam, case, delete, func, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, case, cast, delete, extract, func, literal, select, update
 
 from schemas.clock import utcnow_ms
 from schemas.errors import StoreUnreachable
@@ -17,7 +17,7 @@ LEASE_MS: Final = 25_000
 
 
 class DatabaseInbox:
-    """Both sides: takes batches, and implements `Inbox`. Leases run on the machines' clocks, which `doctor` compares."""
+    """Both sides: takes batches, and implements `Inbox`. Leases run on the database's clock, whatever the machines' clocks say."""
 
     name = StoreName.DATABASE
     renewable = False
@@ -29,7 +29,7 @@ class DatabaseInbox:
 
     def accept(self, batch: SealedBatch) -> tuple[Seen, ...]:
         """Commit a batch. No duplicate is recognised here: the worker does, by `message_ids`."""
-        now_ms = utcnow_ms()
+        now_ms = self._now_ms()
         with self._database.begin(within_s=self._accept_within_s) as tx:
             tx.execute(
                 inbox_batches.insert().values(
@@ -45,7 +45,7 @@ class DatabaseInbox:
 
     def claim(self, *, items: int = CLAIM_ITEMS) -> list[ClaimedBatch]:
         """See `Inbox.claim`."""
-        now_ms, token = utcnow_ms(), secrets.token_hex(8)
+        now_ms, token = self._now_ms(), secrets.token_hex(8)
         with self._database.begin() as tx:
             due = tx.execute(
                 select(inbox_batches.c.id, inbox_batches.c.item_count, func.length(inbox_batches.c.sealed).label("size_bytes"))
@@ -76,11 +76,11 @@ class DatabaseInbox:
 
     def renew(self, batches: Sequence[ClaimedBatch]) -> None:
         """See `Inbox.renew`."""
-        self._hold(batches, {"due_at_ms": utcnow_ms() + self._lease_ms})
+        self._hold(batches, {"due_at_ms": self._now_ms() + self._lease_ms})
 
     def release(self, batches: Sequence[ClaimedBatch], *, delay_ms: int, counted: bool) -> None:
         """See `Inbox.release`."""
-        values: dict[str, object] = {"due_at_ms": utcnow_ms() + delay_ms, "token": None}
+        values: dict[str, object] = {"due_at_ms": self._now_ms() + delay_ms, "token": None}
         if not counted:
             begun = inbox_batches.c.mark_count
             values |= {"claims": inbox_batches.c.claims - 1, "mark_count": case((begun > 0, begun - 1), else_=0)}
@@ -100,22 +100,29 @@ class DatabaseInbox:
             if row is None:
                 raise StoreUnreachable("The lease of the batch ran out.")
             begun = row.mark_count + 1 if row.mark_item == item else 1
-            tx.execute(update(inbox_batches).where(mine).values(mark_item=item, mark_count=begun, due_at_ms=utcnow_ms() + self._lease_ms))
+            due_at_ms = self._now_ms() + self._lease_ms
+            tx.execute(update(inbox_batches).where(mine).values(mark_item=item, mark_count=begun, due_at_ms=due_at_ms))
         return Alone(item, begun)
 
     def backlog(self) -> Backlog:
         """See `Inbox.backlog`."""
-        now_ms = utcnow_ms()
+        now_ms = self._now_ms()
         with self._database.read() as tx:
             row = tx.execute(
                 select(
                     func.coalesce(func.sum(inbox_batches.c.item_count), 0),
                     func.count(),
                     func.count().filter(inbox_batches.c.due_at_ms <= now_ms),
-                    func.min(inbox_batches.c.accepted_at_ms),
+                    now_ms - func.min(inbox_batches.c.accepted_at_ms),
                 )
             ).one()
-        return Backlog(int(row[0]), int(row[1]), int(row[2]), 0 if row[3] is None else max(0, now_ms - int(row[3])))
+        return Backlog(int(row[0]), int(row[1]), int(row[2]), max(0, int(row[3] or 0)))
+
+    def _now_ms(self) -> ColumnElement[int]:
+        """The database's clock, as it stands when the statement begins; SQLite's is this machine's."""
+        if self._database.is_sqlite:
+            return literal(utcnow_ms(), BigInteger)
+        return cast(extract("epoch", func.statement_timestamp()) * 1000, BigInteger)
 
     def _hold(self, batches: Sequence[ClaimedBatch], values: dict[str, object]) -> None:
         if not batches:
