@@ -16,6 +16,7 @@ from schemas.batches import BatchItem, ItemKind
 from schemas.clock import from_ms, monotonic_s, utcnow
 from schemas.errors import KeyMissing, SealError, StoreError
 from store import quarantine
+from store.durability import commit_to_disk
 from store.engine import Database
 from store.inbox.batches import ClaimedBatch, Inbox
 from store.inbox.sealed import UnknownFormat, open_batch
@@ -106,12 +107,14 @@ class Drain:
 
     def _transcribe(self, items: Sequence[BatchItem]) -> None:
         with self._database.begin() as tx:
+            commit_to_disk(tx)
             results = transcribe(tx, items, self._tools, now=utcnow())
         self._publish(results)
 
     def _quarantine(self, item: BatchItem) -> None:
         poison = quarantine.Received(quarantine.POISON, item.body, from_ms(item.received_at_ms), acknowledged=True)
         with self._database.begin() as tx:
+            commit_to_disk(tx)
             quarantine.keep(tx, [poison], self._tools.keyring, self._tools.digests)
         log.error("poison_quarantined", entry=self._tools.digests.of_quarantined(poison.reason, poison.body).hex())
         self._publish(Results(poisoned=1))
