@@ -26,11 +26,7 @@ def load_settings(data_dir: Path | None = None) -> Settings:
     try:
         return Settings.load(datadir.environment(directory))
     except SettingsError as error:
-        if directory.exists():
+        if directory.exists() or not error.lacks_some:
             raise
-        raise SettingsError(
-            [
-                *error.problems,
-                f"and {directory} does not exist: run `crossline up`, name its data dir with --data-dir, or set the variables",
-            ]
-        ) from None
+        hint = f"There is no data dir {directory} either: run `crossline up`, name its data dir with --data-dir, or set the variables."
+        raise SettingsError(error.problems, hint=hint) from None

@@ -59,7 +59,9 @@ class House:
 
     def play_demo(self) -> None:
         """Play the demonstration beside everything else, once."""
-        self.family.start("demo", partial(Fork, partial(_play_demo, self.runtime().private_uri, self.settings)), again=False)
+        self.family.start(
+            "demo", partial(Fork, partial(_play_demo, self.runtime().private_uri, self.settings, self.directory)), again=False
+        )
 
     def watch(self) -> None:
         """Keep everything running until this process is asked to stop."""
@@ -107,10 +109,10 @@ def stop_house(family: Family, stop: StopRequest) -> None:
         family.stop([name], stop)
 
 
-def _play_demo(private_uri: str, settings: Settings) -> None:
+def _play_demo(private_uri: str, settings: Settings, directory: Path) -> None:
     from crossline.demo import play_demo
 
-    play_demo(private_uri, settings)
+    play_demo(private_uri, settings, directory)
 
 
 def _migrate(database_url: str) -> None:

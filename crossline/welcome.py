@@ -27,13 +27,17 @@ EXAMPLE: Final = {
 
 def say_ready(runtime: datadir.Runtime, directory: Path, *, took_s: float) -> None:
     """Say that everything runs, where the sender reaches it, and what to try first. Each command stands whole on one line."""
-    command = this_command()
-    beside = "" if directory == datadir.chosen(None, {}) else f" --data-dir {shlex.quote(str(directory))}"
     _title(f"Crossline is ready ({took_s:.1f} s).")
     _section("The private URI, which the provider is given", runtime.private_uri)
     _section("Send a first message", curl_line(runtime.private_uri))
-    _section("Read its conversation", f"{command} transcript {EXAMPLE['session_reference_id']}{beside}")
+    _section("Read its conversation", transcript_line(EXAMPLE["session_reference_id"], directory))
     click.echo(f"\nStores and keys are in {directory}. Ctrl-C stops everything; nothing that was acknowledged is lost.")
+
+
+def transcript_line(session_reference_id: str, directory: Path) -> str:
+    """The command that reads a conversation of this data dir, as it can be typed here."""
+    beside = "" if directory == datadir.chosen(None, {}) else f" --data-dir {shlex.quote(str(directory))}"
+    return f"{this_command()} transcript {session_reference_id}{beside}"
 
 
 def curl_line(private_uri: str) -> str:

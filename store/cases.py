@@ -95,10 +95,18 @@ def open_or_extend(tx: Tx, raised: Sequence[FindingOf], *, now: datetime) -> int
 def cases_of(tx: Tx, session_reference_id: str) -> list[Case]:
     """The cases of a conversation, the newest first."""
     rows = tx.execute(select(cases).where(cases.c.session_reference_id == session_reference_id).order_by(cases.c.opened_at.desc()))
-    return [
-        Case(row.id, row.session_reference_id, CaseState(row.state), row.severity, row.finding_count, row.opened_at, row.updated_at)
-        for row in rows
-    ]
+    return [_case(row) for row in rows]
+
+
+def open_cases(tx: Tx, *, limit: int) -> list[Case]:
+    """Cases that wait for a decision, the most severe first, and of those the oldest."""
+    rows = tx.execute(
+        select(cases)
+        .where(cases.c.state == CaseState.OPEN.value)
+        .order_by(cases.c.severity.desc(), cases.c.opened_at, cases.c.id)
+        .limit(limit)
+    )
+    return [_case(row) for row in rows]
 
 
 def findings_of(
@@ -135,6 +143,10 @@ def _row(one: FindingOf, key: DataKey, now: datetime) -> dict[str, Any]:
             "findings", f"{one.mo_reference_id}/{one.ordinal}", orjson.dumps({"evidence": finding.evidence, "reading": finding.reading})
         ),
     }
+
+
+def _case(row: Any) -> Case:
+    return Case(row.id, row.session_reference_id, CaseState(row.state), row.severity, row.finding_count, row.opened_at, row.updated_at)
 
 
 def _finding(row: Any, key: DataKey) -> Finding:

@@ -54,9 +54,8 @@ def _settings(data_dir: Path | None, verdicts: list[Verdict]) -> Settings | None
     try:
         settings = load_settings(data_dir)
     except SettingsError as error:
-        verdicts += [
-            fail("settings", problem, "Set it in the environment; nothing else can be checked before.") for problem in error.problems
-        ]
+        remedy = error.hint or "Set it in the environment; nothing else can be checked before."
+        verdicts += [fail("settings", problem, remedy) for problem in error.problems]
         return None
     verdicts.append(ok("settings", "They are valid."))
     return settings
