@@ -176,9 +176,15 @@ class UserError(CrosslineError):
 class SettingsError(UserError):
     """The settings cannot be used."""
 
-    def __init__(self, problems: Sequence[str]) -> None:
+    def __init__(self, problems: Sequence[str], *, hint: str = "") -> None:
         self.problems = tuple(problems)
-        super().__init__("The settings cannot be used:\n" + "\n".join(f"  - {problem}" for problem in problems))
+        self.hint = hint
+        super().__init__("\n".join(["The settings cannot be used:", *(f"  - {problem}" for problem in problems), hint]).rstrip())
+
+    @property
+    def lacks_some(self) -> bool:
+        """Whether a setting that is needed is not there at all."""
+        return any(problem.endswith(" is not set") for problem in self.problems)
 
 
 class KeyMismatch(UserError):

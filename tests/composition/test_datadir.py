@@ -11,6 +11,7 @@ from crossline import datadir
 from crossline.context import load_settings
 from schemas.errors import SettingsError, UserError
 from schemas.settings import Settings
+from tests.support.environment import make_environ
 
 RUNTIME = datadir.Runtime(
     pid=1, port=2, redis_url="unix:///r.sock", database_url="sqlite:///d.db", private_uri="http://127.0.0.1:2/callbacks/telesign/t"
@@ -140,3 +141,13 @@ def test_a_missing_data_dir_is_part_of_what_is_wrong(tmp_path: Path, monkeypatch
 
     with pytest.raises(SettingsError, match="crossline up"):
         load_settings(tmp_path / "nowhere")
+
+
+def test_where_settings_are_wrong_but_none_is_missing_no_data_dir_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in make_environ(database_url="mysql://x").items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError) as wrong:
+        load_settings(tmp_path / "nowhere")
+
+    assert [problem.partition(":")[0] for problem in wrong.value.problems] == ["DATABASE_URL"]
+    assert "nowhere" not in wrong.value.message
