@@ -43,8 +43,6 @@ class UTCDateTime(TypeDecorator[datetime]):
         return None if value is None else value.replace(tzinfo=UTC)
 
 
-BigId = BigInteger().with_variant(Integer(), "sqlite")
-
 metadata = MetaData()
 
 conversations = Table(
