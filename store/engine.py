@@ -33,7 +33,7 @@ class Database:
 
     def __init__(self, engine: Engine, *, within_s: float = TRANSACTION_WITHIN_S) -> None:
         self.engine = engine
-        self._within_s = within_s
+        self.within_s = within_s
 
     @classmethod
     def open(cls, url: str, *, within_s: float = TRANSACTION_WITHIN_S) -> Self:
@@ -67,7 +67,7 @@ class Database:
 
     @contextlib.contextmanager
     def _transaction(self, within_s: float | None, *, read_only: bool) -> Iterator[Tx]:
-        fuse = _Fuse(self._within_s if within_s is None else within_s)
+        fuse = _Fuse(self.within_s if within_s is None else within_s)
         try:
             with self.engine.connect() as connection:
                 connection.execution_options(crossline_read_only=read_only)
