@@ -51,7 +51,9 @@ async def open_door(settings: Settings, metrics: DoorMetrics) -> AsyncIterator[R
     redis_side, database_side = _RedisSide(settings, keys_fit), _DatabaseSide(settings, keys_fit)
     doorbell = Doorbell(redis_side.client, redis_side.thread)
     candidates = {StoreName.REDIS: redis_side.candidate(), StoreName.DATABASE: database_side.candidate()}
-    stores = Stores([candidates[name] for name in preferred(settings.ack)], failed=metrics.commit_failed)
+    chosen = [candidates.pop(name) for name in preferred(settings.ack)]
+    # The database is asked for its index key also where it takes no batch.
+    stores = Stores(chosen, failed=metrics.commit_failed, only_watched=tuple(candidates.values()))
     keyring = Keyring([key.get_secret_value() for key in settings.encryption_keys])
     intake = Intake(stores, keyring, ring=doorbell.ring, batch_committed=metrics.batch_committed)
     watch = _Watch(stores, redis_side, database_side)

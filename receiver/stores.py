@@ -6,7 +6,7 @@ reconnection before the store is used again, so that a server that came back wit
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -47,17 +47,20 @@ class Candidate:
 
 
 class Stores:
-    """The candidates in the order of preference."""
+    """The candidates in the order of preference. `only_watched`: those that are proven like the others, and never given a batch."""
 
-    def __init__(self, candidates: list[Candidate], *, failed: Callable[[StoreName, str], None]) -> None:
+    def __init__(
+        self, candidates: list[Candidate], *, failed: Callable[[StoreName, str], None], only_watched: Sequence[Candidate] = ()
+    ) -> None:
         self.candidates = candidates
+        self._watched = (*candidates, *only_watched)
         self._failed = failed
 
     @contextlib.asynccontextmanager
     async def running(self) -> AsyncIterator[None]:
         """Prove every store once, then watch them until the block ends."""
-        await asyncio.gather(*(self._prove(candidate) for candidate in self.candidates))
-        watches = [asyncio.create_task(self._watch(candidate)) for candidate in self.candidates]
+        await asyncio.gather(*(self._prove(candidate) for candidate in self._watched))
+        watches = [asyncio.create_task(self._watch(candidate)) for candidate in self._watched]
         try:
             yield
         finally:

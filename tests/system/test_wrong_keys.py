@@ -45,17 +45,25 @@ def test_a_worker_waits_and_says_which_key_is_wrong(
     assert environ[name] not in worker.log()
 
 
+@pytest.mark.parametrize("ack, named", [("auto", "redis"), ("redis", "redis"), ("database", "database")])
 def test_a_web_process_with_another_index_key_accepts_nothing_in_either_store(
-    crossline_process: StartProcess, environ: dict[str, str], settings: Settings, valkey: ValkeyProcess, database: Database
+    crossline_process: StartProcess,
+    environ: dict[str, str],
+    settings: Settings,
+    valkey: ValkeyProcess,
+    database: Database,
+    ack: str,
+    named: str,
 ) -> None:
     used_with(settings)
-    web = crossline_process("web", environ=environ | {"CROSSLINE_INDEX_KEY": secrets.token_hex(32)})
+    wrong = {"CROSSLINE_INDEX_KEY": secrets.token_hex(32), "CROSSLINE_ACK": ack}
+    web = crossline_process("web", environ=environ | wrong)
     answer = httpx.post(f"{web.url}/callbacks/telesign/{environ['CROSSLINE_CALLBACK_TOKENS']}", content=callback_body(), trust_env=False)
     ready = httpx.get(f"{web.url}/readyz", trust_env=False)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "no_store_accepts")
     assert ready.status_code == 503
-    assert "CROSSLINE_INDEX_KEY" in ready.json()["stores"]["redis"]["detail"]
+    assert "CROSSLINE_INDEX_KEY" in ready.json()["stores"][named]["detail"]
     with valkey.client() as client:
         assert client.keys("c*") == []
     assert DatabaseInbox(database).backlog().batches == 0
