@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -16,6 +17,7 @@ from crossline.transcript_forms.json_form import JsonForm
 from crossline.transcript_forms.text_form import TextForm
 from crossline.visible import visible, visible_json
 from schemas.errors import UserError
+from store.cases import Case, cases_of
 from store.transcripts import sessions_of
 
 if TYPE_CHECKING:
@@ -35,8 +37,8 @@ class Form(Protocol):
     def add(self, entry: Entry) -> None:
         """One entry."""
 
-    def end(self) -> None:
-        """After the last entry."""
+    def end(self, cases: Sequence[Case]) -> None:
+        """After the last entry. `cases`: the conversation's, the newest first."""
 
 
 class SessionOrCommand(click.Group):
@@ -83,7 +85,8 @@ def show(*, session: str, form: str, local: bool, show_numbers: bool, data_dir: 
         for entry in entries_of(database, keyring_of(settings), session, show_numbers=show_numbers):
             writer.add(entry)
             written += 1
-        writer.end()
+        with database.read() as tx:
+            writer.end(cases_of(tx, session))
     if not written:
         click.echo(
             f"There are no messages of session {visible(session)} yet.\n"

@@ -4,12 +4,14 @@ A cell that a spreadsheet would take for a formula gets an apostrophe before it 
 """
 
 import csv
+from collections.abc import Sequence
 from typing import Final, TextIO
 
 from crossline.transcript_forms.entries import Entry
 from crossline.transcript_forms.text_form import instant
 from crossline.visible import visible
 from schemas.findings import Finding
+from store.cases import Case
 
 HEAD: Final = ("submitted_at", "party", "from", "to", "text", "findings", "mo_reference_id")
 _FORMULA_STARTS: Final = ("=", "+", "-", "@", "＝", "＋", "－", "＠", "'")
@@ -41,8 +43,8 @@ class CsvForm:
         )
         self._writer.writerow([safe_cell(visible(cell) if self._escape_controls else cell) for cell in cells])
 
-    def end(self) -> None:
-        """CSV has no foot."""
+    def end(self, cases: Sequence[Case]) -> None:
+        """CSV has no foot: a line about cases would be read as a message."""
 
 
 def safe_cell(value: str) -> str:

@@ -1,5 +1,6 @@
 """A transcript as JSON: one object, or one object a line."""
 
+from collections.abc import Sequence
 from typing import Any, TextIO
 
 import orjson
@@ -8,6 +9,7 @@ from crossline.transcript_forms.entries import Entry
 from crossline.transcript_forms.text_form import instant
 from crossline.visible import visible_json
 from schemas.findings import Finding
+from store.cases import Case
 
 
 class JsonForm:
@@ -35,10 +37,10 @@ class JsonForm:
             self._out.write(f"{self._between}{document}")
             self._between = ","
 
-    def end(self) -> None:
-        """The object's foot."""
+    def end(self, cases: Sequence[Case]) -> None:
+        """The object's foot, with the cases."""
         if not self._on_lines:
-            self._out.write("]}\n")
+            self._out.write(f'],"cases":{_dump([_case(case, local=self._local) for case in cases])}}}\n')
 
 
 def _document(entry: Entry, *, local: bool) -> dict[str, Any]:
@@ -71,6 +73,17 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "evidence": finding.evidence,
         "reading": finding.reading,
         "policy_version": finding.policy_version,
+    }
+
+
+def _case(case: Case, *, local: bool) -> dict[str, Any]:
+    return {
+        "id": case.id,
+        "state": case.state,
+        "severity": case.severity,
+        "finding_count": case.finding_count,
+        "opened_at": instant(case.opened_at, local=local),
+        "updated_at": instant(case.updated_at, local=local),
     }
 
 

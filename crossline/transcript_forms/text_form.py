@@ -1,5 +1,6 @@
 """A transcript as text: one whole line a message, one indented line a finding. Colours on a terminal alone."""
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
@@ -8,6 +9,7 @@ import click
 from crossline.transcript_forms.entries import Entry
 from crossline.visible import visible
 from schemas.findings import Finding, FindingKind, Mode
+from store.cases import Case
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,8 +34,10 @@ class TextForm:
         for finding in entry.findings:
             self._write(finding_line(finding), _SEVERITY_STYLES.get(finding.severity, ""))
 
-    def end(self) -> None:
-        """Text has no foot."""
+    def end(self, cases: Sequence[Case]) -> None:
+        """One line a case."""
+        for case in cases:
+            self._write(case_line(case, local=self._local), _SEVERITY_STYLES.get(case.severity, ""))
 
     def _write(self, line: str, style: str) -> None:
         if self._console is None:
@@ -54,6 +58,12 @@ def finding_line(finding: Finding) -> str:
     shadow = " (shadow)" if finding.mode is Mode.SHADOW else ""
     reading = f" read as “{visible(finding.reading)}”" if finding.reading != finding.evidence else ""
     return f"    ! {finding.rule}{shadow}, severity {finding.severity}: “{visible(finding.evidence)}”{reading}"
+
+
+def case_line(case: Case, *, local: bool) -> str:
+    """What a moderator is asked about the conversation."""
+    findings = "1 finding" if case.finding_count == 1 else f"{case.finding_count} findings"
+    return f"Case {case.state}, severity {case.severity}, {findings}, opened {instant(case.opened_at, local=local)}"
 
 
 def instant(at: datetime, *, local: bool) -> str:

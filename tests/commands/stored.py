@@ -61,7 +61,7 @@ def store_messages(
     *,
     keyring: Keyring | None = None,
 ) -> None:
-    """Write messages, and findings by `mo_reference_id`, in one transaction."""
+    """Write messages, findings by `mo_reference_id` and the cases that they open, in one transaction."""
     ring, digests = keyring or keyring_of(settings), digests_of(settings)
     database = Database.open(settings.database_url.get_secret_value())
     with database.begin() as tx:
@@ -75,6 +75,7 @@ def store_messages(
             for ordinal, finding in enumerate(found)
         ]
         cases.add_findings(tx, raised, keys, now=RECEIVED_AT)
+        cases.open_or_extend(tx, raised, now=RECEIVED_AT)
     database.close()
 
 

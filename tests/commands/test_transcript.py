@@ -35,8 +35,30 @@ def test_a_transcript_is_printed_in_submit_order_with_parties_and_findings(run: 
         "2026-05-04T09:30:00Z  A …01  Call 5lO4 please",
         "    ! contact.phone, severity 3: “5lO4” read as “5104”",
         "2026-05-04T09:30:01Z  B …02  No, here only",
+        "Case open, severity 3, 1 finding, opened 2026-05-04T09:31:00Z",
     ]
     assert result.exit_code == 0
+
+
+def test_the_cases_of_a_conversation_stand_behind_its_messages(run: Run, settings: Settings) -> None:
+    message = make_message(session_reference_id=SESSION)
+    store_messages(settings, [message], {message.mo_reference_id: [make_finding(severity=2), make_finding(severity=4)]})
+
+    text = run("transcript", SESSION)
+    document = json.loads(run("transcript", SESSION, "--json").stdout)
+    lines = run("transcript", SESSION, "--jsonl").stdout.splitlines()
+    records = run("transcript", SESSION, "--format", "csv").stdout.splitlines()
+
+    assert text.stdout.splitlines()[-1] == "Case open, severity 4, 2 findings, opened 2026-05-04T09:31:00Z"
+    assert [(case["state"], case["severity"], case["finding_count"]) for case in document["cases"]] == [("open", 4, 2)]
+    assert (len(lines), len(records)) == (1, 2)
+
+
+def test_a_conversation_without_a_case_says_nothing_of_cases(run: Run, settings: Settings) -> None:
+    store_messages(settings, [make_message(session_reference_id=SESSION)])
+
+    assert "Case" not in run("transcript", SESSION).stdout
+    assert json.loads(run("transcript", SESSION, "--json").stdout)["cases"] == []
 
 
 def test_a_finding_in_shadow_and_a_rule_that_failed_are_told_apart(run: Run, settings: Settings) -> None:
