@@ -9,8 +9,9 @@ from rq.serializers import JSONSerializer
 from rq.timeouts import UnixSignalDeathPenalty
 
 from schemas import keys
+from schemas.errors import StoreError
 from schemas.settings import Settings
-from store.redis_client import open_redis
+from store.redis_client import open_redis, redis_errors
 from workers.context import WorkerContext, install
 from workers.ready import wait_until_ready
 
@@ -72,5 +73,9 @@ def work(settings: Settings, context: WorkerContext) -> None:
     )
     install(context, stop=lambda: screener.is_stopping)
     log.info("screener_started", worker=screener.name)
-    screener.work(logging_level="WARNING")
+    try:
+        with redis_errors():
+            screener.work(logging_level="WARNING")
+    except StoreError as error:
+        log.warning("screener_lost_redis", worker=screener.name, code=error.code)
     log.info("screener_stopped", worker=screener.name)
