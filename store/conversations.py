@@ -6,7 +6,7 @@ from datetime import datetime
 
 from sqlalchemy import bindparam, case, select, update
 
-from schemas.tables import conversations
+from schemas.tables import UTCDateTime, conversations
 from store.engine import Tx
 from store.rows import insert_new
 from store.sealing.keyring import DataKey, Keyring
@@ -62,7 +62,7 @@ def grow(tx: Tx, growth: Mapping[str, Growth]) -> None:
         .where(table.session_reference_id == bindparam("session"))
         .values(
             message_count=table.message_count + bindparam("more"),
-            first_received_at=case((table.message_count == 0, bindparam("first")), else_=table.first_received_at),
+            first_received_at=case((table.message_count == 0, bindparam("first", type_=UTCDateTime)), else_=table.first_received_at),
             last_received_at=bindparam("last"),
         ),
         [
