@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Final
 import click
 import orjson
 
+from crossline.finding_fields import finding_fields
 from schemas.conversations import Conversation, SenderPast, Utterance
 from schemas.findings import Finding, FindingKind
 from workers.screening.compiled import CompiledPolicy, compile_policy
@@ -154,15 +155,7 @@ def _conversation(region: str | None) -> Conversation:
 def _as_dict(finding: Finding, *, with_message: bool = False) -> dict[str, Any]:
     """A finding as it is printed; `kind` stands only where the rule itself failed."""
     return {
-        "rule": finding.rule,
-        "category": finding.category,
-        "severity": finding.severity,
-        "mode": finding.mode,
-        "action": finding.action,
-        "start": finding.start,
-        "end": finding.end,
-        "evidence": finding.evidence,
-        "reading": finding.reading,
+        **finding_fields(finding),
         **({"message": finding.message} if with_message else {}),
         **({"kind": finding.kind} if finding.kind is FindingKind.ERROR else {}),
     }

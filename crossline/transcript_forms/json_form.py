@@ -5,6 +5,7 @@ from typing import Any, TextIO
 
 import orjson
 
+from crossline.finding_fields import finding_fields
 from crossline.transcript_forms.entries import Entry
 from crossline.transcript_forms.text_form import instant
 from crossline.visible import visible_json
@@ -61,19 +62,7 @@ def _document(entry: Entry, *, local: bool) -> dict[str, Any]:
 
 
 def _finding(finding: Finding) -> dict[str, Any]:
-    return {
-        "rule": finding.rule,
-        "kind": finding.kind,
-        "category": finding.category,
-        "severity": finding.severity,
-        "mode": finding.mode,
-        "action": finding.action,
-        "start": finding.start,
-        "end": finding.end,
-        "evidence": finding.evidence,
-        "reading": finding.reading,
-        "policy_version": finding.policy_version,
-    }
+    return {**finding_fields(finding), "kind": finding.kind, "policy_version": finding.policy_version}
 
 
 def _case(case: Case, *, local: bool) -> dict[str, Any]:
